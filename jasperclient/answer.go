@@ -1,0 +1,110 @@
+package jasperclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// An answer is Control Center's, or that of something in front of it.
+type answer struct {
+	status     int
+	html       bool
+	retryAfter time.Duration
+	body       []byte
+	tooLarge   bool
+}
+
+func (c *Client) do(req *http.Request) (*answer, error) {
+	resp, err := c.http.Do(req)
+	if errors.Is(err, errRedirect) {
+		return nil, &InvalidResponseError{HTTPStatus: redirectStatus(resp), Err: errRedirect}
+	}
+	if err != nil {
+		return nil, unavailable(req.Context(), 0, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes+1))
+	if err != nil {
+		return nil, unavailable(req.Context(), resp.StatusCode, err)
+	}
+	return &answer{
+		status:     resp.StatusCode,
+		html:       isHTML(resp.Header, body),
+		retryAfter: retryAfter(resp.Header, time.Now()),
+		body:       body,
+		tooLarge:   len(body) > maxBodyBytes,
+	}, nil
+}
+
+// redirectStatus is the status of the refused redirect, which net/http hands over beside its error.
+func redirectStatus(resp *http.Response) int {
+	if resp == nil {
+		return 0
+	}
+	return resp.StatusCode
+}
+
+// unavailable is err as an [UnavailableError], unless the call failed because the caller's own context ended.
+func unavailable(ctx context.Context, status int, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("jasperclient: waiting for control center: %w", ctx.Err())
+	}
+	return &UnavailableError{HTTPStatus: status, Err: withoutURL(err)}
+}
+
+// withoutURL takes the URL, and with it the ICCID, out of an error of net/http.
+func withoutURL(err error) error {
+	if urlErr := (*url.Error)(nil); errors.As(err, &urlErr) {
+		return urlErr.Err
+	}
+	return err
+}
+
+// isHTML tells a front proxy's page, whatever its status, from an answer of Control Center.
+func isHTML(header http.Header, body []byte) bool {
+	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	return mediaType == "text/html" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
+}
+
+// retryAfter reads both forms of the header: seconds and a date (RFC 9110, section 10.2.3).
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		return max(0, time.Duration(seconds)*time.Second)
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+// refusal is the answer as an error, nil for an answer that should hold the usage.
+func (a *answer) refusal() error {
+	code, message := errorBody(a.body)
+	switch {
+	case code != "":
+		return a.apiError(code, message)
+	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status == http.StatusTooManyRequests:
+		return a.apiError("", message)
+	case a.html:
+		return &UnavailableError{HTTPStatus: a.status, RetryAfter: a.retryAfter,
+			Err: fmt.Errorf("an HTML page in place of JSON (HTTP status %d)", a.status)}
+	case a.status < 200 || a.status > 299:
+		return a.apiError("", message)
+	case a.tooLarge:
+		return &InvalidResponseError{HTTPStatus: a.status, Err: fmt.Errorf("it has more than %d bytes", maxBodyBytes)}
+	}
+	return nil
+}
+
+func (a *answer) apiError(code Code, message string) error {
+	return &APIError{Code: code, HTTPStatus: a.status, Message: message, RetryAfter: a.retryAfter}
+}

@@ -1,0 +1,26 @@
+// Package jasperclient asks Cisco IoT Control Center (formerly Jasper) what a device used, by rate plan and zone.
+//
+// It is Control Center's REST function "Get Device Usage by Zone" as Go: one call, typed answers, and errors a program
+// can tell apart. It trusts nothing: an answer that cannot be read whole, names another device, has an unknown unit
+// or holds another billing cycle than the one asked for is an [InvalidResponseError], never a number.
+//
+//	client, err := jasperclient.New("https://rws-jpotest.jasper.com", jasperclient.Credentials{
+//		Username: "user",
+//		APIKey:   os.Getenv("API_KEY"),
+//	})
+//	…
+//	usage, err := client.UsageInZone(ctx, jasperclient.UsageQuery{ICCID: iccid})
+//
+// A call ends with a *[DeviceUsage], or with one of these errors, which errors.As finds:
+//
+//   - *[QueryError]: the query itself is at fault, Control Center was not asked.
+//   - *[APIError]: Control Center refused; its Code says why.
+//   - *[UnavailableError]: Control Center did not answer, or something in front of it did.
+//   - *[InvalidResponseError]: the answer cannot be trusted.
+//   - the context's error, when the caller's deadline passed or the caller left.
+//
+// No error, log line or formatted value of this package holds the API key, and no error the ICCID.
+//
+// Control Center allows an account one call at a time and about one call a second, over all its users. The client
+// makes one call for each UsageInZone, at once: who shares an account keeps the callers apart.
+package jasperclient

@@ -1,0 +1,109 @@
+package jasperclient
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// A Code is the errorCode of Control Center's answer. Codes that are not listed here are normal.
+type Code string
+
+// The codes of the vendor's page.
+const (
+	CodeInvalidCredentials       Code = "10000001" // also when the caller's address is outside the allowed range
+	CodeInvalidDateFormat        Code = "10000012"
+	CodeInvalidRatePlan          Code = "10000013"
+	CodeInvalidAPIVersion        Code = "10000024"
+	CodeInvalidRequest           Code = "10000028" // one or more unrecognized parameters
+	CodeInvalidZone              Code = "10000031"
+	CodeCycleStartDateOutOfRange Code = "10000032" // not one of the last three cycles
+	CodeResourceNotFound         Code = "20000001" // invalid ICCID
+	CodeUnknownServerError       Code = "30000001"
+)
+
+// Codes that any function of Control Center can answer, seen by several clients in use.
+const (
+	CodeInvalidICCID        Code = "10000021"
+	CodeRoleLacksAccess     Code = "10000030"
+	CodeNoAccessToAccount   Code = "10000062"
+	CodeAccountMayNotUseAPI Code = "10000079"
+	CodeRoleMayNotUseAPI    Code = "10000080"
+	CodeRateLimitExceeded   Code = "40000029"
+)
+
+// An APIError is Control Center's refusal.
+type APIError struct {
+	// Code is the answer's errorCode; empty where it has none, as in the 401 to a call without credentials.
+	Code Code
+	// HTTPStatus is the status of the answer. It can be a success: a body with an errorCode is an error whatever its
+	// status.
+	HTTPStatus int
+	// Message is the vendor's text, for people: never match on it.
+	Message string
+	// RetryAfter is the answer's Retry-After, 0 where it has none; Control Center is not known to send it.
+	RetryAfter time.Duration
+}
+
+func (e *APIError) Error() string {
+	if e.Code == "" {
+		return fmt.Sprintf("control center: HTTP status %d: %s", e.HTTPStatus, e.Message)
+	}
+	return fmt.Sprintf("control center: error %s (HTTP status %d): %s", e.Code, e.HTTPStatus, e.Message)
+}
+
+var dateInText = regexp.MustCompile(`\b\d{4}-\d{2}-\d{2}\b`)
+
+// EarliestCycleStartDate is the earliest day that Control Center takes, which it tells in the text of
+// [CodeCycleStartDateOutOfRange] alone; false where there is none.
+func (e *APIError) EarliestCycleStartDate() (Date, bool) {
+	if e.Code != CodeCycleStartDateOutOfRange {
+		return Date{}, false
+	}
+	date, err := ParseDate(dateInText.FindString(e.Message))
+	return date, err == nil
+}
+
+// An UnavailableError means that Control Center could not be reached, broke off, or that something in front of it
+// answered in its place (an HTML page).
+type UnavailableError struct {
+	// HTTPStatus is the status of the answer; 0 where there was none.
+	HTTPStatus int
+	// RetryAfter is the answer's Retry-After, 0 where it has none.
+	RetryAfter time.Duration
+	// Err is what went wrong.
+	Err error
+}
+
+func (e *UnavailableError) Error() string { return "control center unavailable: " + e.Err.Error() }
+
+// Unwrap gives what went wrong.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// An InvalidResponseError means that Control Center's answer cannot be trusted, so that nothing of it is used.
+type InvalidResponseError struct {
+	// HTTPStatus is the status of the answer.
+	HTTPStatus int
+	// Err says what is wrong with the answer.
+	Err error
+}
+
+func (e *InvalidResponseError) Error() string {
+	return "control center's answer cannot be trusted: " + e.Err.Error()
+}
+
+// Unwrap gives what is wrong with the answer.
+func (e *InvalidResponseError) Unwrap() error { return e.Err }
+
+// A QueryError means that the query cannot be asked.
+type QueryError struct {
+	// Field is the field of [UsageQuery] at fault.
+	Field string
+	// Err is the value's fault.
+	Err error
+}
+
+func (e *QueryError) Error() string { return fmt.Sprintf("query's %s: %v", e.Field, e.Err) }
+
+// Unwrap gives the value's fault.
+func (e *QueryError) Unwrap() error { return e.Err }

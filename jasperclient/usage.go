@@ -1,0 +1,53 @@
+package jasperclient
+
+import "time"
+
+// A UsageQuery asks for one device's usage in one billing cycle.
+type UsageQuery struct {
+	// ICCID is the device. Required; [ParseICCID] reads one.
+	ICCID ICCID
+	// CycleStartDate is a day of the billing cycle, one of the current cycle and the two before it. The zero Date is
+	// the current cycle.
+	CycleStartDate Date
+	// RatePlan is the exact name of one rate plan; empty is every rate plan the device used.
+	RatePlan string
+	// Zone is the exact name of one zone; empty is every zone of the rate plans.
+	Zone string
+}
+
+// DeviceUsage is one device's usage in one billing cycle. It is pre-invoiced and applies to wholesale rate plans.
+type DeviceUsage struct {
+	// ICCID is the device that was asked for.
+	ICCID ICCID
+	// Timestamp is when Control Center made the answer.
+	Timestamp time.Time
+	// CycleStart and CycleEnd are the billing cycle's first instant and its last second, as Control Center gives them.
+	CycleStart, CycleEnd time.Time
+	// RatePlans is the usage by rate plan and version, in the order of the answer.
+	RatePlans []RatePlanUsage
+}
+
+// RatePlanUsage is the usage on one version of one rate plan. A device on a prepaid plan can use two versions of it in
+// one cycle.
+type RatePlanUsage struct {
+	RatePlan string
+	Version  int32
+	// Zones holds the zones where usage occurred, in the order of the answer; it can be empty.
+	Zones []ZoneUsage
+}
+
+// ZoneUsage is the usage in one zone.
+type ZoneUsage struct {
+	Zone string
+	Usage
+}
+
+// Usage counts what was used. A nil count means that Control Center reported none of its kind (its null), which is
+// not 0.
+type Usage struct {
+	DataBytes      *int64
+	VoiceMTSeconds *int64 // mobile-terminated
+	VoiceMOSeconds *int64 // mobile-originated
+	SMSMTMessages  *int64
+	SMSMOMessages  *int64
+}
