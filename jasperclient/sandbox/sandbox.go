@@ -1,0 +1,139 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Sandbox is an imitated Control Center account. It never changes after [New],
+// so it may serve any number of requests at once.
+type Sandbox struct {
+	username, apiKey string
+	now              func() time.Time
+	billing          billing
+	generated        generatedFleet
+	latency          time.Duration
+	emptyUsage       EmptyUsage
+	dates            dateRules
+	rateLimitStatus  int
+
+	fleet     map[string]device
+	ratePlans ratePlans
+}
+
+// New returns a Sandbox with the built-in fleet, changed by opts. It fails when
+// the value of an option is impossible.
+func New(opts ...Option) (*Sandbox, error) {
+	s := &Sandbox{
+		username: "sandbox",
+		apiKey:   "sandbox",
+		now:      time.Now,
+		// The billing cycle of the vendor's example begins at 10:30 UTC on the
+		// last day of a month: local midnight of the 1st, 13:30 ahead of UTC.
+		billing:         billing{zone: time.FixedZone("UTC+13:30", (13*60+30)*60), day: 1},
+		dates:           dateRules{midCycle: true},
+		rateLimitStatus: http.StatusTooManyRequests,
+		fleet:           make(map[string]device),
+		ratePlans:       make(ratePlans),
+	}
+	for _, opt := range opts {
+		if err := opt(s); err != nil {
+			return nil, fmt.Errorf("sandbox: %w", err)
+		}
+	}
+	for _, d := range builtIn() {
+		s.fleet[d.ICCID] = d
+		for _, cycle := range d.cycles {
+			s.ratePlans.add(cycle)
+		}
+	}
+	if s.generated.devices > 0 {
+		s.ratePlans.add(generatedRatePlans())
+	}
+	return s, nil
+}
+
+// ServeHTTP answers one call, after the latency asked for.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.wait(r) {
+		// A context can end while the client still listens: the time-out of a
+		// server in front. Such a server answers HTML.
+		writeHTML(w, http.StatusServiceUnavailable)
+		return
+	}
+	version, iccid, found := matchPath(r.URL)
+	switch {
+	case !found:
+		writeHTML(w, http.StatusNotFound)
+	case r.Header.Get("Authorization") == "":
+		writeChallenge(w)
+	case !s.authorized(r):
+		writeError(w, errInvalidCredentials)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		writeHTML(w, http.StatusMethodNotAllowed)
+	default:
+		s.serveUsage(w, version, iccid, r.URL.RawQuery)
+	}
+}
+
+// wait lets the latency pass and reports whether the request outlived it.
+func (s *Sandbox) wait(r *http.Request) bool {
+	if s.latency == 0 {
+		return true
+	}
+	timer := time.NewTimer(s.latency)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func (s *Sandbox) serveUsage(w http.ResponseWriter, version, iccid, rawQuery string) {
+	answer, err := s.usageInZone(version, iccid, rawQuery)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeAnswer(w, answer)
+}
+
+// usageInZone answers one question, or says which of the vendor's errors it is.
+// The vendor does not say which error wins when a request has several. Here the
+// form of the request comes first (version, parameters, date), then what it
+// names, from the whole to the part: device, cycle, rate plan, zone.
+func (s *Sandbox) usageInZone(version, iccid, rawQuery string) (usageAnswer, *vendorError) {
+	now := s.now()
+	cycles := s.billing.lastThree(now)
+	if code, ok := troubleCode(iccid); ok {
+		return usageAnswer{}, s.trouble(code, cycles)
+	}
+	if version != "1" {
+		return usageAnswer{}, errInvalidAPIVersion
+	}
+	q, err := parseQuery(rawQuery)
+	if err != nil {
+		return usageAnswer{}, err
+	}
+	date, err := s.dates.parse(q.cycleStartDate)
+	if err != nil {
+		return usageAnswer{}, err
+	}
+	usageOf, ok := s.find(iccid)
+	if !ok {
+		return usageAnswer{}, errInvalidICCID
+	}
+	age, err := s.dates.selectCycle(date, cycles)
+	if err != nil {
+		return usageAnswer{}, err
+	}
+	if err := s.ratePlans.check(q.ratePlan, q.zone); err != nil {
+		return usageAnswer{}, err
+	}
+	usage := filter(usageOf(age, cycles[age]), q.ratePlan, q.zone)
+	return newAnswer(iccid, now, cycles[age], usage, s.emptyUsage), nil
+}
