@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+)
+
+type healthcheckCommand struct {
+	GRPCAddr string        `name:"grpc-addr" default:"127.0.0.1:9090" help:"The gRPC address of the zoneusage to ask."`
+	Timeout  time.Duration `default:"3s" help:"How long to wait for the answer."`
+}
+
+// Run asks grpc.health.v1.
+func (c *healthcheckCommand) Run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	conn, err := grpc.NewClient(c.GRPCAddr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	resp, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{})
+	if err != nil {
+		return fmt.Errorf("%s does not answer: %w", c.GRPCAddr, err)
+	}
+	if status := resp.GetStatus(); status != healthpb.HealthCheckResponse_SERVING {
+		return fmt.Errorf("%s is %s", c.GRPCAddr, status)
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+// Command zoneusage serves a device's usage on Cisco IoT Control Center by rate plan and zone, over gRPC and REST.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Serve       serveCommand       `cmd:"" help:"Serve UsageService over gRPC and REST; without a Control Center configured, on the sandbox."`
+	Sandbox     sandboxCommand     `cmd:"" help:"Serve the sandbox, an embedded Control Center, on an address of its own."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running zoneusage whether it serves; exit status 0 says yes."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal comes while the first one is being followed: shutdownContext listens for it.
+	context.AfterFunc(ctx, stop)
+	parser := kong.Must(&commands{},
+		kong.Name("zoneusage"),
+		kong.Description("A device's usage on Cisco IoT Control Center by rate plan and zone, typed, over gRPC and REST."),
+		kong.DefaultEnvars("ZONEUSAGE"),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	parser.FatalIfErrorf(command.Run())
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	// The image has no time zones of its own, and --time-zone names one.
+	_ "time/tzdata"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
+)
+
+// sandboxName is the sandbox's user name, its API key, and the name of its account.
+const sandboxName = "sandbox"
+
+type sandboxCommand struct {
+	Addr       string `default:"127.0.0.1:8181" help:"The address to listen on."`
+	Username   string `default:"sandbox" help:"The user name that callers send."`
+	APIKeyFile string `placeholder:"FILE" help:"A file with the API key that callers send; ZONEUSAGE_API_KEY can hold it instead. Without either the key is sandbox."`
+
+	Clock    string        `placeholder:"TIME" help:"Stand still at this time, such as 2016-11-10T05:31:17.557Z."`
+	TimeZone string        `default:"+13:30" help:"The account's time zone, such as Asia/Shanghai or +13:30."`
+	CycleDay int           `default:"1" help:"The day of the month, 1 to 31, on which its billing cycles begin."`
+	Devices  int           `default:"0" help:"How many generated devices to add."`
+	Seed     uint64        `default:"0" help:"The seed of their usage."`
+	Latency  time.Duration `default:"0" help:"How long each answer takes."`
+
+	EmptyUsage      string `enum:"object,null,missing" default:"object" help:"The form of an answer without usage: ${enum}."`
+	RateLimitStatus int    `enum:"400,429" default:"429" help:"The HTTP status of error 40000029: ${enum}."`
+	MidCycleDates   bool   `default:"true" negatable:"" help:"Take any date of a cycle, not its first alone."`
+	BareDates       bool   `help:"Take dates without an offset, 2016-11-10."`
+	OffsetDates     bool   `help:"Take dates with any offset, 2016-11-10+08:00."`
+	FutureDates     bool   `help:"Answer dates after the current cycle with the current cycle."`
+}
+
+var emptyUsageForms = map[string]sandbox.EmptyUsage{
+	"object":  sandbox.EmptyObject,
+	"null":    sandbox.EmptyNull,
+	"missing": sandbox.EmptyMissing,
+}
+
+// Run serves the sandbox until ctx ends.
+func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
+	handler, err := c.handler()
+	if err != nil {
+		return err
+	}
+	door, err := listenSandbox(c.Addr, handler)
+	if err != nil {
+		return err
+	}
+	defer door.close()
+	c.introduce(app.Stdout, door.addr())
+	select {
+	case <-door.ended:
+		return door.err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (c *sandboxCommand) handler() (http.Handler, error) {
+	key, err := readAPIKey(c.APIKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if key == "" {
+		key = sandboxName
+	}
+	zone, err := parseTimeZone(c.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	opts := []sandbox.Option{
+		sandbox.WithCredentials(c.Username, key),
+		sandbox.WithBilling(zone, c.CycleDay),
+		sandbox.WithDevices(c.Devices),
+		sandbox.WithSeed(c.Seed),
+		sandbox.WithLatency(c.Latency),
+		sandbox.WithEmptyUsage(emptyUsageForms[c.EmptyUsage]),
+		sandbox.WithRateLimitStatus(c.RateLimitStatus),
+		sandbox.WithMidCycleDates(c.MidCycleDates),
+		sandbox.WithBareDates(c.BareDates),
+		sandbox.WithOffsetDates(c.OffsetDates),
+		sandbox.WithFutureDates(c.FutureDates),
+	}
+	if c.Clock != "" {
+		at, err := time.Parse(time.RFC3339, c.Clock)
+		if err != nil {
+			return nil, fmt.Errorf("--clock: %q is no time; write one like 2016-11-10T05:31:17.557Z", c.Clock)
+		}
+		opts = append(opts, sandbox.WithClock(func() time.Time { return at }))
+	}
+	return sandbox.New(opts...)
+}
+
+// parseTimeZone reads the name of a time zone or an offset from UTC.
+func parseTimeZone(name string) (*time.Location, error) {
+	if at, err := time.Parse("-07:00", name); err == nil {
+		_, offset := at.Zone()
+		return time.FixedZone("UTC"+name, offset), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" {
+		return nil, fmt.Errorf("--time-zone: %q is no time zone; write one like Asia/Shanghai or +13:30", name)
+	}
+	return zone, nil
+}
+
+// introduce prints a call to try and the devices there are.
+func (c *sandboxCommand) introduce(w io.Writer, addr string) {
+	_, _ = fmt.Fprintf(w, "Control Center's sandbox listens on http://%s. A call to try:\n\n"+
+		"  curl -u %s:KEY http://%s/rws/api/v1/devices/8988217755520000031/usageInZone\n\nIts devices:\n\n",
+		addr, c.Username, addr)
+	for _, device := range sandbox.Fleet() {
+		_, _ = fmt.Fprintf(w, "  %-20s  %s\n", device.ICCID, device.Shows)
+	}
+	if c.Devices > 0 {
+		_, _ = fmt.Fprintf(w, "  %s to %s  generated\n", sandbox.GeneratedICCID(0), sandbox.GeneratedICCID(c.Devices-1))
+	}
+	_, _ = fmt.Fprintf(w, "  %-20s  always the error of the last eight digits\n", sandbox.TroublePrefix+"30000001")
+}
+
+// A sandboxDoor is a sandbox on an address.
+type sandboxDoor struct {
+	listener net.Listener
+	server   *http.Server
+	ended    chan struct{}
+	err      error // why it ended
+}
+
+func listenSandbox(addr string, handler http.Handler) (*sandboxDoor, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening for the sandbox: %w", err)
+	}
+	d := &sandboxDoor{
+		listener: listener,
+		server:   &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
+		ended:    make(chan struct{}),
+	}
+	go func() {
+		defer close(d.ended)
+		d.err = d.server.Serve(listener)
+	}()
+	return d, nil
+}
+
+func (d *sandboxDoor) addr() string { return d.listener.Addr().String() }
+
+// close ends the sandbox at once: when the service ends, nobody waits for its answers.
+func (d *sandboxDoor) close() {
+	_ = d.server.Close() // the listener's error is of no use to anybody now
+	<-d.ended
+}

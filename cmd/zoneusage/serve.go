@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/zoneusage/zoneusage/jasperclient"
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
+	"github.com/zoneusage/zoneusage/service"
+)
+
+type serveCommand struct {
+	GRPCAddr string `name:"grpc-addr" default:"127.0.0.1:9090" help:"The address of the gRPC door."`
+	HTTPAddr string `name:"http-addr" default:"127.0.0.1:8080" help:"The address of the REST door."`
+
+	ControlCenterURL string `placeholder:"URL" help:"Control Center's base URL, such as https://rws-jpotest.jasper.com, with or without /rws/api/v1."`
+	Username         string `placeholder:"NAME" help:"The user name of its account."`
+	APIKeyFile       string `placeholder:"FILE" help:"A file with the user's API key; ZONEUSAGE_API_KEY can hold it instead."`
+
+	DefaultTimeout time.Duration `default:"30s" help:"The deadline of a call that comes with none."`
+	MaxTimeout     time.Duration `default:"10m" help:"The greatest deadline of a call; a longer one is cut."`
+	GracePeriod    time.Duration `default:"30s" help:"How long calls in flight may take to end at SIGTERM."`
+	LogFullICCIDs  bool          `name:"log-full-iccids" help:"Log ICCIDs whole, not by their last four digits."`
+}
+
+// account is the name that replies carry of the one account that is configured.
+const account = "default"
+
+// Run serves both doors until ctx ends, and then lets the calls in flight end.
+func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(app.Stderr, nil))
+	upstream, err := c.connect()
+	if err != nil {
+		return err
+	}
+	defer upstream.close()
+	server, err := service.NewServer(service.New(upstream.client, upstream.account), service.Config{
+		DefaultTimeout: c.DefaultTimeout,
+		MaxTimeout:     c.MaxTimeout,
+		AccessLog:      service.AccessLog{Logger: log, FullICCIDs: c.LogFullICCIDs},
+	})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	grpcListener, httpListener, err := c.listen()
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(grpcListener, httpListener) }()
+	log.Info("serving", "version", versionName(), "grpc_addr", grpcListener.Addr().String(), "http_addr", httpListener.Addr().String(),
+		"account", upstream.account)
+	if upstream.sandbox != nil {
+		log.Warn("no Control Center is configured: every answer comes from the sandbox, not from real devices",
+			"sandbox_url", "http://"+upstream.sandbox.addr())
+		introduce(app.Stdout, grpcListener.Addr(), httpListener.Addr())
+	}
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("shutting down", "grace_period", c.GracePeriod.String())
+	force, cancel := shutdownContext(c.GracePeriod)
+	defer cancel()
+	err = errors.Join(server.Shutdown(force), <-served)
+	log.Info("stopped")
+	return err
+}
+
+func (c *serveCommand) check() error {
+	switch {
+	case c.DefaultTimeout <= 0 || c.MaxTimeout <= 0 || c.GracePeriod <= 0:
+		return errors.New("--default-timeout, --max-timeout and --grace-period must be above 0")
+	case c.DefaultTimeout > c.MaxTimeout:
+		return fmt.Errorf("--default-timeout %s is above --max-timeout %s", c.DefaultTimeout, c.MaxTimeout)
+	}
+	return nil
+}
+
+func (c *serveCommand) listen() (grpcListener, httpListener net.Listener, err error) {
+	if grpcListener, err = net.Listen("tcp", c.GRPCAddr); err != nil {
+		return nil, nil, fmt.Errorf("--grpc-addr: %w", err)
+	}
+	if httpListener, err = net.Listen("tcp", c.HTTPAddr); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("--http-addr: %w", err), grpcListener.Close())
+	}
+	return grpcListener, httpListener, nil
+}
+
+// shutdownContext ends with the grace period or with a second signal.
+func shutdownContext(grace time.Duration) (context.Context, context.CancelFunc) {
+	timeout, cancel := context.WithTimeoutCause(context.Background(), grace,
+		errors.New("the grace period ended before the calls in flight did: they were cut off"))
+	ctx, stop := signal.NotifyContext(timeout, syscall.SIGINT, syscall.SIGTERM)
+	return ctx, func() { stop(); cancel() }
+}
+
+// An upstream is the Control Center that answers.
+type upstream struct {
+	client  *jasperclient.Client
+	account string
+	sandbox *sandboxDoor // nil for a real one
+}
+
+func (u *upstream) close() {
+	u.client.Close()
+	if u.sandbox != nil {
+		u.sandbox.close()
+	}
+}
+
+// connect makes the client of the configured Control Center, or starts the sandbox where nothing is configured.
+func (c *serveCommand) connect() (*upstream, error) {
+	key, err := readAPIKey(c.APIKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if c.ControlCenterURL == "" && c.Username == "" && key == "" {
+		return startSandbox()
+	}
+	var missing []string
+	for _, setting := range []struct{ value, flag, variable string }{
+		{c.ControlCenterURL, "--control-center-url", "ZONEUSAGE_CONTROL_CENTER_URL"},
+		{c.Username, "--username", "ZONEUSAGE_USERNAME"},
+		{key, "--api-key-file", apiKeyVariable},
+	} {
+		if setting.value == "" {
+			missing = append(missing, fmt.Sprintf("%s (or %s)", setting.flag, setting.variable))
+		}
+	}
+	if missing != nil {
+		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key, but %s is missing; "+
+			"leave all three out to serve the sandbox", strings.Join(missing, " and "))
+	}
+	client, err := newClient(c.ControlCenterURL, c.Username, key)
+	if err != nil {
+		return nil, err
+	}
+	return &upstream{client: client, account: account}, nil
+}
+
+func newClient(url, username, key string) (*jasperclient.Client, error) {
+	return jasperclient.New(url, jasperclient.Credentials{Username: username, APIKey: key},
+		jasperclient.WithUserAgent("zoneusage/"+versionName()))
+}
+
+// startSandbox serves the sandbox over loopback, so that its answers take the way of a real Control Center's.
+func startSandbox() (*upstream, error) {
+	handler, err := sandbox.New(sandbox.WithCredentials(sandboxName, sandboxName))
+	if err != nil {
+		return nil, err
+	}
+	door, err := listenSandbox("127.0.0.1:0", handler)
+	if err != nil {
+		return nil, err
+	}
+	client, err := newClient("http://"+door.addr(), sandboxName, sandboxName)
+	if err != nil {
+		door.close()
+		return nil, err
+	}
+	return &upstream{client: client, account: sandboxName, sandbox: door}, nil
+}
+
+// introduce prints a call of each door, ready to paste.
+func introduce(w io.Writer, grpcAddr, httpAddr net.Addr) {
+	_, _ = fmt.Fprintf(w, "Two calls to try:\n\n"+
+		"  grpcurl -plaintext -d '{\"iccid\":\"8988217755520000031\"}' %s jasper.usage.v1.UsageService/GetDeviceUsageInZone\n"+
+		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", callable(grpcAddr), callable(httpAddr))
+}
+
+// callable is an address that a listener's answers on: an unspecified one is no place to call.
+func callable(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
+	}
+	return addr.String()
+}

@@ -1,0 +1,122 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+)
+
+// An AccessLog writes one line a call. Credentials never reach it; an ICCID is shown by its last four digits.
+type AccessLog struct {
+	Logger *slog.Logger
+	// FullICCIDs shows ICCIDs whole.
+	FullICCIDs bool
+}
+
+// unary logs the calls of the gRPC server, through whichever door they came.
+func (l *AccessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	start := time.Now()
+	resp, err := handler(ctx, req)
+	attrs := []slog.Attr{slog.String("method", info.FullMethod)}
+	attrs = append(attrs, callerOf(ctx)...)
+	if question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest); ok {
+		attrs = append(attrs, slog.String("iccid", l.iccid(question.GetIccid())))
+	}
+	l.write(ctx, requestID(ctx), start, err, attrs...)
+	return resp, err
+}
+
+// write writes the line of a call that ended with err, nil for success.
+func (l *AccessLog) write(ctx context.Context, id string, start time.Time, err error, attrs ...slog.Attr) {
+	st := status.Convert(err)
+	line := []slog.Attr{
+		slog.String("request_id", id),
+		slog.String("code", st.Code().String()),
+		slog.Float64("duration_ms", float64(time.Since(start))/float64(time.Millisecond)),
+	}
+	line = append(line, attrs...)
+	if info, ok := detailOf[*errdetails.ErrorInfo](st); ok {
+		line = append(line, slog.String("reason", info.GetReason()))
+		if code := info.GetMetadata()["upstream_code"]; code != "" {
+			line = append(line, slog.String("upstream_code", code))
+		}
+	}
+	if failed := (*callError)(nil); errors.As(err, &failed) {
+		line = append(line, slog.String("cause", l.text(failed.Error())))
+	}
+	l.Logger.LogAttrs(ctx, levelOf(st.Code()), "call", line...)
+}
+
+// levelOf is an error for what an operator has to look into: a caller's own mistakes are not.
+func levelOf(code codes.Code) slog.Level {
+	switch code {
+	case codes.Internal, codes.Unknown, codes.DataLoss:
+		return slog.LevelError
+	case codes.Unavailable, codes.ResourceExhausted, codes.DeadlineExceeded:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// restCaller tells the same of a request that the gateway refused.
+func restCaller(r *http.Request) []slog.Attr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return []slog.Attr{slog.String("door", "rest"), slog.String("peer", host)}
+}
+
+// isInProcess tells the gateway's connection from a caller's.
+func isInProcess(addr net.Addr) bool { return addr.Network() == "bufconn" }
+
+// callerOf tells the door and the address a call came from.
+func callerOf(ctx context.Context) []slog.Attr {
+	caller, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	if !isInProcess(caller.Addr) {
+		return []slog.Attr{slog.String("door", "grpc"), slog.String("peer", caller.Addr.String())}
+	}
+	attrs := []slog.Attr{slog.String("door", "rest")}
+	// The gateway appends the address it saw to what its caller claims.
+	if chain := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for"); len(chain) > 0 {
+		hops := strings.Split(chain[len(chain)-1], ",")
+		attrs = append(attrs, slog.String("peer", strings.TrimSpace(hops[len(hops)-1])))
+	}
+	return attrs
+}
+
+var longDigits = regexp.MustCompile(`\d{14,}(\d{4})`)
+
+// text hides the ICCIDs in a text that is not ours, such as the vendor's.
+func (l *AccessLog) text(s string) string {
+	if l.FullICCIDs {
+		return s
+	}
+	return longDigits.ReplaceAllString(s, "…$1")
+}
+
+// iccid shows what was sent as an ICCID, however malformed.
+func (l *AccessLog) iccid(s string) string {
+	const shown = 4
+	if l.FullICCIDs || len(s) <= shown {
+		return s
+	}
+	return "…" + s[len(s)-shown:]
+}

@@ -1,0 +1,133 @@
+package service
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// errorDomain is the domain of every ErrorInfo the service sends.
+const errorDomain = "usage.jasper"
+
+// How long a caller waits before it asks again, where Control Center does not say: an account may make about one call
+// a second, and an outage lasts longer than a spent second.
+const (
+	retryRateLimited = time.Second
+	retryUnavailable = 5 * time.Second
+)
+
+// upstream is what an error tells of Control Center's answer; zero where there was none.
+type upstream struct {
+	code         jasperclient.Code
+	httpStatus   int
+	retryAfter   time.Duration
+	earliestDate jasperclient.Date
+}
+
+func upstreamOf(err error) upstream {
+	var (
+		refused     *jasperclient.APIError
+		unavailable *jasperclient.UnavailableError
+		invalid     *jasperclient.InvalidResponseError
+	)
+	switch {
+	case errors.As(err, &refused):
+		earliest, _ := refused.EarliestCycleStartDate()
+		return upstream{refused.Code, refused.HTTPStatus, refused.RetryAfter, earliest}
+	case errors.As(err, &unavailable):
+		return upstream{httpStatus: unavailable.HTTPStatus, retryAfter: unavailable.RetryAfter}
+	case errors.As(err, &invalid):
+		return upstream{httpStatus: invalid.HTTPStatus}
+	}
+	return upstream{}
+}
+
+// details are the ErrorInfo and what else helps with the reason.
+func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuery) []protoadapt.MessageV1 {
+	answered := upstreamOf(err)
+	info := &errdetails.ErrorInfo{
+		Reason:   strings.TrimPrefix(reason.String(), "ERROR_REASON_"),
+		Domain:   errorDomain,
+		Metadata: answered.metadata(),
+	}
+	switch reason {
+	case usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST:
+		var request *requestError
+		errors.As(err, &request)
+		return []protoadapt.MessageV1{info, &errdetails.BadRequest{FieldViolations: request.violations}}
+	case usagev1.ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE:
+		return []protoadapt.MessageV1{info, badRequest("cycle_start_date",
+			"Control Center refuses the date; give a day of one of its last three billing cycles")}
+	case usagev1.ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE:
+		text := "the day lies before the last three billing cycles"
+		if !answered.earliestDate.IsZero() {
+			text += "; the earliest is " + answered.earliestDate.String()
+		}
+		return []protoadapt.MessageV1{info, badRequest("cycle_start_date", text)}
+	case usagev1.ErrorReason_ERROR_REASON_INVALID_ZONE:
+		return []protoadapt.MessageV1{info, badRequest("zone",
+			"Control Center knows no zone of this name; give its exact name")}
+	case usagev1.ErrorReason_ERROR_REASON_RATE_PLAN_NOT_FOUND:
+		return []protoadapt.MessageV1{info, &errdetails.ResourceInfo{ResourceType: "rate plan", ResourceName: query.RatePlan}}
+	case usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND:
+		return []protoadapt.MessageV1{info, &errdetails.ResourceInfo{ResourceType: "device", ResourceName: string(query.ICCID)}}
+	case usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED:
+		return []protoadapt.MessageV1{info, answered.retryInfo(retryRateLimited)}
+	case usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE:
+		return []protoadapt.MessageV1{info, answered.retryInfo(retryUnavailable)}
+	}
+	return []protoadapt.MessageV1{info}
+}
+
+// metadata is the ErrorInfo's.
+func (u upstream) metadata() map[string]string {
+	md := map[string]string{}
+	if u.code != "" {
+		md["upstream_code"] = string(u.code)
+	}
+	if u.httpStatus != 0 {
+		md["upstream_status"] = strconv.Itoa(u.httpStatus)
+	}
+	if !u.earliestDate.IsZero() {
+		md["earliest_date"] = u.earliestDate.String()
+	}
+	return md
+}
+
+// retryInfo is the wait that Control Center asked for, or else the given one.
+func (u upstream) retryInfo(otherwise time.Duration) *errdetails.RetryInfo {
+	delay := u.retryAfter
+	if delay <= 0 {
+		delay = otherwise
+	}
+	return &errdetails.RetryInfo{RetryDelay: durationpb.New(delay)}
+}
+
+func badRequest(field, description string) *errdetails.BadRequest {
+	return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: description}}}
+}
+
+// retryDelay finds the wait in a status that has one.
+func retryDelay(st *status.Status) (time.Duration, bool) {
+	info, ok := detailOf[*errdetails.RetryInfo](st)
+	return info.GetRetryDelay().AsDuration(), ok
+}
+
+// detailOf finds the detail of a type in a status.
+func detailOf[T protoadapt.MessageV1](st *status.Status) (detail T, ok bool) {
+	for _, any := range st.Details() {
+		if detail, ok = any.(T); ok {
+			return detail, true
+		}
+	}
+	return detail, false
+}

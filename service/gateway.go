@@ -1,0 +1,181 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// A gateway is the REST door: grpc-gateway in front of the gRPC server, with the rules that it lacks.
+type gateway struct {
+	mux *runtime.ServeMux
+	log *AccessLog
+}
+
+func newGateway(conn grpc.ClientConnInterface, log *AccessLog) (*gateway, error) {
+	g := &gateway{log: log}
+	g.mux = runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
+			// An empty list is written as one; an unset optional field, which is no 0, stays absent.
+			MarshalOptions: protojson.MarshalOptions{EmitDefaultValues: true},
+		}),
+		runtime.WithIncomingHeaderMatcher(only(headerRequestID)),
+		runtime.WithOutgoingHeaderMatcher(only(headerSource, headerAccount)), // ServeHTTP sets the request id
+		runtime.WithOutgoingTrailerMatcher(only()),
+		runtime.WithMiddlewares(g.checkQuery),
+		runtime.WithErrorHandler(g.writeError),
+		runtime.WithRoutingErrorHandler(g.writeRoutingError),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithWriteContentLength(),
+	)
+	// Through the connection, not the handler: so REST passes the interceptors.
+	return g, usagev1.RegisterUsageServiceHandlerClient(context.Background(), g.mux, usagev1.NewUsageServiceClient(conn))
+}
+
+// only lets the headers of these names through, under the same name.
+func only(names ...string) runtime.HeaderMatcherFunc {
+	return func(name string) (string, bool) {
+		for _, allowed := range names {
+			if strings.EqualFold(name, allowed) {
+				return allowed, true
+			}
+		}
+		return "", false
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := acceptRequestID(r.Header.Get(headerRequestID))
+	r.Header.Set(headerRequestID, id)
+	r.Body = http.NoBody // no method takes one
+	w.Header().Set(headerRequestID, id)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	g.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), arrivalKey{}, time.Now())))
+}
+
+// arrivalKey is the context's key of the time at which an HTTP request came.
+type arrivalKey struct{}
+
+// checkQuery refuses what the gateway would pass over in silence, before the gRPC server is called.
+func (g *gateway) checkQuery(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
+		var bad requestError
+		req := readQuery(r.URL.RawQuery, &bad)
+		req.Iccid = path[string(iccidField)]
+		// The in-process client cannot send what is not UTF-8; validate tells its fault.
+		if len(bad.violations) == 0 && utf8.ValidString(req.GetIccid()) {
+			next(w, r, path)
+			return
+		}
+		if more := (*requestError)(nil); errors.As(second(validate(req)), &more) {
+			bad.violations = append(bad.violations, more.violations...)
+		}
+		g.writeError(r.Context(), g.mux, nil, w, r, &callError{toStatus(&bad, jasperclient.UsageQuery{}), &bad})
+	}
+}
+
+func second[A, B any](_ A, b B) B { return b }
+
+// writeRoutingError answers a request for which there is no method of the service.
+func (g *gateway) writeRoutingError(
+	ctx context.Context, mux *runtime.ServeMux, marshaler runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int,
+) {
+	st := status.New(codes.InvalidArgument, "the path is malformed")
+	switch httpStatus {
+	case http.StatusNotFound:
+		st = status.New(codes.NotFound, "there is no such path; usage is at /v1/devices/{iccid}/usageInZone")
+	case http.StatusMethodNotAllowed:
+		st = status.New(codes.Unimplemented, "the path has no such method; use GET")
+		w.Header().Set("Allow", http.MethodGet)
+	}
+	refused := &callError{withInvalidRequest(st), errors.New(st.Message())}
+	g.writeError(ctx, mux, marshaler, w, r, &runtime.HTTPStatusError{HTTPStatus: httpStatus, Err: refused})
+}
+
+// withInvalidRequest adds the reason INVALID_REQUEST to a status of the REST door's own.
+func withInvalidRequest(st *status.Status) *status.Status {
+	detailed, err := st.WithDetails(details(
+		usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST, &requestError{}, jasperclient.UsageQuery{})[0])
+	if err != nil {
+		return st
+	}
+	return detailed
+}
+
+// writeError writes the status as the body and what a program looks for first as HTTP status and Retry-After.
+func (g *gateway) writeError(
+	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
+) {
+	httpStatus := 0
+	if routed := (*runtime.HTTPStatusError)(nil); errors.As(err, &routed) {
+		httpStatus, err = routed.HTTPStatus, routed.Err
+	}
+	st := restStatus(err)
+	if httpStatus == 0 {
+		httpStatus = runtime.HTTPStatusFromCode(st.Code())
+	}
+	md, called := runtime.ServerMetadataFromContext(ctx)
+	if !called {
+		g.logRefusal(ctx, r, err, st)
+	}
+	for _, name := range []string{headerSource, headerAccount} {
+		for _, value := range md.HeaderMD.Get(name) {
+			w.Header().Set(name, value)
+		}
+	}
+	if delay, ok := retryDelay(st); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
+	}
+	body, err := protojson.Marshal(st.Proto())
+	if err != nil { // only a detail whose type is not linked in cannot be written
+		body = []byte(`{"code":13,"message":"the service failed"}`)
+		httpStatus = http.StatusInternalServerError
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(httpStatus)
+	_, _ = w.Write(body) // fails when the caller left
+}
+
+// restStatus is the error's status with the reason that grpc-go's and the gateway's own statuses lack.
+func restStatus(err error) *status.Status {
+	st := status.Convert(err)
+	if _, ok := detailOf[*errdetails.ErrorInfo](st); ok {
+		return st
+	}
+	switch st.Code() {
+	case codes.Canceled:
+		return toStatus(context.Canceled, jasperclient.UsageQuery{})
+	case codes.DeadlineExceeded:
+		return toStatus(context.DeadlineExceeded, jasperclient.UsageQuery{})
+	case codes.InvalidArgument: // a header or escape that the gateway cannot read
+		bad := &requestError{}
+		bad.violate("request", errors.New(st.Message()))
+		return toStatus(bad, jasperclient.UsageQuery{})
+	}
+	return toStatus(err, jasperclient.UsageQuery{})
+}
+
+// logRefusal logs a request that the gRPC server, whose interceptors log the others, never saw.
+func (g *gateway) logRefusal(ctx context.Context, r *http.Request, err error, st *status.Status) {
+	start, _ := ctx.Value(arrivalKey{}).(time.Time)
+	g.log.write(ctx, r.Header.Get(headerRequestID), start, &callError{st, err}, restCaller(r)...)
+}

@@ -1,0 +1,74 @@
+package service
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+)
+
+// iccidField is the field that the path binds, so that the query may not.
+const iccidField protoreflect.Name = "iccid"
+
+// readQuery reads a request's query into a request message and adds to bad what the gateway would pass over in
+// silence: what cannot be decoded, a parameter that does not exist, and one given twice. A misspelt filter would
+// otherwise answer another question than the one asked.
+func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZoneRequest {
+	req := &usagev1.GetDeviceUsageInZoneRequest{}
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		bad.violate("query", fmt.Errorf("%w; percent-encode every value", err))
+	}
+	given := map[protoreflect.Name]bool{}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		field, err := parameter(req.ProtoReflect().Descriptor().Fields(), name)
+		switch {
+		case err != nil:
+		case len(query[name]) > 1 || given[field]:
+			err = fmt.Errorf("the parameter is given more than once; give one value")
+		case !utf8.ValidString(query.Get(name)):
+			err = fmt.Errorf("the value is not UTF-8; percent-encode UTF-8")
+		case runtime.PopulateQueryParameters(req, url.Values{name: query[name]}, utilities.NewDoubleArray(nil)) != nil:
+			// Only a duration is more than a string.
+			err = fmt.Errorf("%q is no duration; write seconds, such as 60s", query.Get(name))
+		}
+		given[field] = true
+		if err != nil {
+			bad.violate(strings.ToValidUTF8(name, "\uFFFD"), err)
+		}
+	}
+	return req
+}
+
+// parameter is the field that a query parameter sets, by its JSON name or, as the gateway allows, the contract's.
+func parameter(fields protoreflect.FieldDescriptors, name string) (protoreflect.Name, error) {
+	field := fields.ByJSONName(name)
+	if field == nil {
+		field = fields.ByName(protoreflect.Name(name))
+	}
+	if field == nil {
+		return "", fmt.Errorf("there is no such parameter; there are %s", strings.Join(parameters(fields), ", "))
+	}
+	if field.Name() == iccidField {
+		return "", fmt.Errorf("the ICCID stands in the path; leave it out of the query")
+	}
+	return field.Name(), nil
+}
+
+func parameters(fields protoreflect.FieldDescriptors) []string {
+	var names []string
+	for i := range fields.Len() {
+		if field := fields.Get(i); field.Name() != iccidField {
+			names = append(names, field.JSONName())
+		}
+	}
+	return names
+}

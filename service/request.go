@@ -1,0 +1,55 @@
+package service
+
+import (
+	"errors"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// A requestError is a request at fault, with what is wrong in each field.
+type requestError struct {
+	violations []*errdetails.BadRequest_FieldViolation
+}
+
+func (e *requestError) Error() string {
+	texts := make([]string, len(e.violations))
+	for i, v := range e.violations {
+		texts[i] = v.GetField() + ": " + v.GetDescription()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// violate notes that a field, by its name in the contract or as the caller wrote it, is at fault.
+func (e *requestError) violate(field string, err error) {
+	e.violations = append(e.violations, &errdetails.BadRequest_FieldViolation{Field: field, Description: err.Error()})
+}
+
+// validate reads the request as a query, or fails with a requestError that tells every field at fault.
+func validate(req *usagev1.GetDeviceUsageInZoneRequest) (jasperclient.UsageQuery, error) {
+	var bad requestError
+	query := jasperclient.UsageQuery{RatePlan: req.GetRatePlan(), Zone: req.GetZone()}
+	var err error
+	if query.ICCID, err = jasperclient.ParseICCID(req.GetIccid()); err != nil {
+		bad.violate("iccid", err)
+	}
+	if date := req.GetCycleStartDate(); date != "" {
+		if query.CycleStartDate, err = jasperclient.ParseDate(date); err != nil {
+			bad.violate("cycle_start_date", err)
+		}
+	}
+	if age := req.GetMaxAge(); age != nil {
+		if err := age.CheckValid(); err != nil {
+			bad.violate("max_age", errors.New("it is no valid duration; give seconds and nanos of one sign"))
+		} else if age.AsDuration() < 0 {
+			bad.violate("max_age", errors.New("an age is not negative; give 0 to ask Control Center now"))
+		}
+	}
+	if len(bad.violations) > 0 {
+		return query, &bad
+	}
+	return query, nil
+}

@@ -1,0 +1,150 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// public is what a caller sees of each reason: the code and our text, never the vendor's or Go's.
+var public = map[usagev1.ErrorReason]struct {
+	code codes.Code
+	text string
+}{
+	usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST: {codes.InvalidArgument,
+		"the request is malformed; see each field's violation"},
+	usagev1.ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE: {codes.InvalidArgument,
+		"Control Center does not take this cycle_start_date; give a day of the current billing cycle or of the two before it"},
+	usagev1.ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE: {codes.OutOfRange,
+		"cycle_start_date lies before the oldest billing cycle that Control Center keeps: it keeps the current one and the two before it"},
+	usagev1.ErrorReason_ERROR_REASON_INVALID_ZONE: {codes.InvalidArgument,
+		"Control Center knows no zone of this name; give its exact name"},
+	usagev1.ErrorReason_ERROR_REASON_RATE_PLAN_NOT_FOUND: {codes.NotFound,
+		"Control Center knows no rate plan of this name; give the exact name of a wholesale rate plan"},
+	usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND: {codes.NotFound,
+		"Control Center knows no device of this ICCID in the account"},
+	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED: {codes.Internal,
+		"Control Center refuses the service's credentials, address or role; its operator has to mend this"},
+	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_REJECTED_REQUEST: {codes.Internal,
+		"Control Center refuses the request as the service made it; its operator has to look into this"},
+	usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED: {codes.ResourceExhausted,
+		"the account's calls to Control Center are used up for now; ask again after the time in RetryInfo"},
+	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE: {codes.Unavailable,
+		"Control Center cannot be reached or fails; ask again after the time in RetryInfo"},
+	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_RESPONSE: {codes.Internal,
+		"Control Center's answer cannot be trusted, so nothing of it is passed on"},
+	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_ERROR: {codes.Unknown,
+		"Control Center refused with a code that the service does not know; upstream_code has it"},
+	usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED: {codes.Internal,
+		"the service failed; its log has the cause under x-request-id"},
+}
+
+// reasonByCode is the meaning of Control Center's codes.
+var reasonByCode = map[jasperclient.Code]usagev1.ErrorReason{
+	jasperclient.CodeInvalidDateFormat:        usagev1.ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE,
+	jasperclient.CodeCycleStartDateOutOfRange: usagev1.ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE,
+	jasperclient.CodeInvalidZone:              usagev1.ErrorReason_ERROR_REASON_INVALID_ZONE,
+	jasperclient.CodeInvalidRatePlan:          usagev1.ErrorReason_ERROR_REASON_RATE_PLAN_NOT_FOUND,
+	jasperclient.CodeResourceNotFound:         usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND,
+	jasperclient.CodeInvalidICCID:             usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND,
+	jasperclient.CodeInvalidCredentials:       usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED,
+	jasperclient.CodeRoleLacksAccess:          usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED,
+	jasperclient.CodeNoAccessToAccount:        usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED,
+	jasperclient.CodeAccountMayNotUseAPI:      usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED,
+	jasperclient.CodeRoleMayNotUseAPI:         usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED,
+	jasperclient.CodeInvalidAPIVersion:        usagev1.ErrorReason_ERROR_REASON_UPSTREAM_REJECTED_REQUEST,
+	jasperclient.CodeInvalidRequest:           usagev1.ErrorReason_ERROR_REASON_UPSTREAM_REJECTED_REQUEST,
+	jasperclient.CodeRateLimitExceeded:        usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED,
+	jasperclient.CodeUnknownServerError:       usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE,
+}
+
+// A callError is what a caller sees of an error, with the error itself for the log. It must not be wrapped: grpc-go
+// sends the whole text of an error that wraps a status.
+type callError struct {
+	status *status.Status
+	cause  error
+}
+
+func (e *callError) Error() string { return e.cause.Error() }
+
+func (e *callError) Unwrap() error { return e.cause }
+
+// GRPCStatus is what grpc-go sends to the caller.
+func (e *callError) GRPCStatus() *status.Status { return e.status }
+
+// fail is err as the caller of the query sees it. A caller's gRPC library that retries waits as long as RetryInfo says.
+func fail(ctx context.Context, err error, query jasperclient.UsageQuery) error {
+	st := toStatus(err, query)
+	if delay, ok := retryDelay(st); ok {
+		pushback := strconv.FormatInt(delay.Milliseconds(), 10)
+		// It fails only where the call is over already, and then nobody waits for the trailer.
+		_ = grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", pushback))
+	}
+	return &callError{status: st, cause: err}
+}
+
+// toStatus turns any error of a query into code, reason, details and public text. It is the only place that does.
+func toStatus(err error, query jasperclient.UsageQuery) *status.Status {
+	reason := reasonOf(err)
+	if reason == usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED {
+		if errors.Is(err, context.Canceled) {
+			return status.New(codes.Canceled, "the caller left before the answer came")
+		}
+		return status.New(codes.DeadlineExceeded, "the deadline passed before the answer came")
+	}
+	st := status.New(public[reason].code, public[reason].text)
+	withDetails, err := st.WithDetails(details(reason, err, query)...)
+	if err != nil {
+		return st // marshalling a detail fails for invalid UTF-8 alone, which neither door lets in
+	}
+	return withDetails
+}
+
+// reasonOf classifies the error; it is UNSPECIFIED for the end of the caller's context, which has no reason.
+func reasonOf(err error) usagev1.ErrorReason {
+	var (
+		request     *requestError
+		refused     *jasperclient.APIError
+		unavailable *jasperclient.UnavailableError
+		invalid     *jasperclient.InvalidResponseError
+	)
+	switch {
+	case errors.As(err, &request):
+		return usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST
+	case errors.As(err, &refused):
+		return reasonOfRefusal(refused)
+	case errors.As(err, &unavailable): // may wrap a timeout of its own, so it stands before the context's errors
+		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE
+	case errors.As(err, &invalid):
+		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_RESPONSE
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED
+	}
+	return usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED
+}
+
+// reasonOfRefusal goes by the code; the HTTP status decides where there is none.
+func reasonOfRefusal(refused *jasperclient.APIError) usagev1.ErrorReason {
+	if reason, ok := reasonByCode[refused.Code]; ok {
+		return reason
+	}
+	bare := refused.Code == ""
+	switch {
+	case refused.HTTPStatus == http.StatusTooManyRequests:
+		return usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED
+	case bare && (refused.HTTPStatus == http.StatusUnauthorized || refused.HTTPStatus == http.StatusForbidden):
+		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED
+	case bare && refused.HTTPStatus >= http.StatusInternalServerError:
+		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE
+	}
+	return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_ERROR
+}
