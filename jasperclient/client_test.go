@@ -306,7 +306,7 @@ func TestUsageInZoneTellsRefusalsApart(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+			client := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
 				for key, values := range test.header {
 					w.Header()[key] = values
 				}

@@ -124,8 +124,8 @@ func retryDelay(st *status.Status) (time.Duration, bool) {
 
 // detailOf finds the detail of a type in a status.
 func detailOf[T protoadapt.MessageV1](st *status.Status) (detail T, ok bool) {
-	for _, any := range st.Details() {
-		if detail, ok = any.(T); ok {
+	for _, found := range st.Details() {
+		if detail, ok = found.(T); ok {
 			return detail, true
 		}
 	}

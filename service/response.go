@@ -22,14 +22,14 @@ func convert(usage *jasperclient.DeviceUsage) (*usagev1.GetDeviceUsageInZoneResp
 			StartTime: timestamppb.New(usage.CycleStart),
 			EndTime:   timestamppb.New(usage.CycleEnd),
 		},
-		Total: &usagev1.Usage{},
 	}
+	var total jasperclient.Usage
 	for _, ratePlan := range usage.RatePlans {
-		converted, err := convertRatePlan(ratePlan)
+		converted, sum, err := convertRatePlan(ratePlan)
 		if err != nil {
 			return nil, err
 		}
-		if err := add(resp.GetTotal(), converted.GetTotal()); err != nil {
+		if err := add(&total, sum); err != nil {
 			return nil, err
 		}
 		resp.RatePlanUsages = append(resp.RatePlanUsages, converted)
@@ -39,61 +39,62 @@ func convert(usage *jasperclient.DeviceUsage) (*usagev1.GetDeviceUsageInZoneResp
 			cmp.Compare(a.GetRatePlan(), b.GetRatePlan()),
 			cmp.Compare(a.GetRatePlanVersion(), b.GetRatePlanVersion()))
 	})
+	resp.Total = convertUsage(total)
 	return resp, nil
 }
 
-func convertRatePlan(ratePlan jasperclient.RatePlanUsage) (*usagev1.RatePlanUsage, error) {
-	converted := &usagev1.RatePlanUsage{
-		RatePlan:        ratePlan.RatePlan,
-		RatePlanVersion: ratePlan.Version,
-		Total:           &usagev1.Usage{},
-	}
+// convertRatePlan also gives the sum over the zones.
+func convertRatePlan(ratePlan jasperclient.RatePlanUsage) (*usagev1.RatePlanUsage, jasperclient.Usage, error) {
+	converted := &usagev1.RatePlanUsage{RatePlan: ratePlan.RatePlan, RatePlanVersion: ratePlan.Version}
+	var total jasperclient.Usage
 	for _, zone := range ratePlan.Zones {
-		usage := &usagev1.Usage{
-			DataBytes:      zone.DataBytes,
-			VoiceMtSeconds: zone.VoiceMTSeconds,
-			VoiceMoSeconds: zone.VoiceMOSeconds,
-			SmsMtMessages:  zone.SMSMTMessages,
-			SmsMoMessages:  zone.SMSMOMessages,
+		if err := add(&total, zone.Usage); err != nil {
+			return nil, total, err
 		}
-		if err := add(converted.GetTotal(), usage); err != nil {
-			return nil, err
-		}
-		converted.ZoneUsages = append(converted.ZoneUsages, &usagev1.ZoneUsage{Zone: zone.Zone, Usage: usage})
+		converted.ZoneUsages = append(converted.ZoneUsages, &usagev1.ZoneUsage{Zone: zone.Zone, Usage: convertUsage(zone.Usage)})
 	}
 	slices.SortStableFunc(converted.GetZoneUsages(), func(a, b *usagev1.ZoneUsage) int {
 		return cmp.Compare(a.GetZone(), b.GetZone())
 	})
-	return converted, nil
+	converted.Total = convertUsage(total)
+	return converted, total, nil
+}
+
+// convertUsage keeps what was not reported unset.
+func convertUsage(usage jasperclient.Usage) *usagev1.Usage {
+	return &usagev1.Usage{
+		DataBytes:      usage.DataBytes,
+		VoiceMtSeconds: usage.VoiceMTSeconds,
+		VoiceMoSeconds: usage.VoiceMOSeconds,
+		SmsMtMessages:  usage.SMSMTMessages,
+		SmsMoMessages:  usage.SMSMOMessages,
+	}
 }
 
 // add adds each kind of usage that part has to total.
-func add(total, part *usagev1.Usage) error {
-	for _, kind := range []struct {
-		total **int64
-		part  *int64
-	}{
-		{&total.DataBytes, part.DataBytes},
-		{&total.VoiceMtSeconds, part.VoiceMtSeconds},
-		{&total.VoiceMoSeconds, part.VoiceMoSeconds},
-		{&total.SmsMtMessages, part.SmsMtMessages},
-		{&total.SmsMoMessages, part.SmsMoMessages},
-	} {
-		if kind.part == nil {
-			continue
-		}
-		var sum int64
-		if *kind.total != nil {
-			sum = **kind.total
-		}
-		if sum > math.MaxInt64-*kind.part {
-			return &jasperclient.InvalidResponseError{
-				HTTPStatus: http.StatusOK,
-				Err:        errors.New("a sum of its counts exceeds 2^63-1"),
-			}
-		}
-		sum += *kind.part
-		*kind.total = &sum
+func add(total *jasperclient.Usage, part jasperclient.Usage) error {
+	return errors.Join(
+		addCount(&total.DataBytes, part.DataBytes),
+		addCount(&total.VoiceMTSeconds, part.VoiceMTSeconds),
+		addCount(&total.VoiceMOSeconds, part.VoiceMOSeconds),
+		addCount(&total.SMSMTMessages, part.SMSMTMessages),
+		addCount(&total.SMSMOMessages, part.SMSMOMessages),
+	)
+}
+
+func addCount(total **int64, part *int64) error {
+	if part == nil {
+		return nil
 	}
+	if *total == nil {
+		*total = new(int64)
+	}
+	if **total > math.MaxInt64-*part {
+		return &jasperclient.InvalidResponseError{
+			HTTPStatus: http.StatusOK,
+			Err:        errors.New("a sum of its counts exceeds 2^63-1"),
+		}
+	}
+	**total += *part
 	return nil
 }

@@ -51,10 +51,13 @@ type Server struct {
 	health    *health.Server
 	inProcess *bufconn.Listener
 	conn      *grpc.ClientConn
+	// endStreams ends the streams that a drain would wait for in vain.
+	endStreams context.CancelFunc
 }
 
 // NewServer makes a server that listens nowhere yet.
 func NewServer(usage *UsageService, cfg Config) (*Server, error) {
+	draining, endStreams := context.WithCancel(context.Background())
 	s := &Server{
 		grpc: grpc.NewServer(
 			grpc.ChainUnaryInterceptor(
@@ -63,11 +66,13 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 				withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout),
 				withRecovery,
 			),
-			grpc.ChainStreamInterceptor(withStreamRecovery),
+			grpc.ChainStreamInterceptor(untilDrained(draining), withStreamRecovery),
 			grpc.MaxRecvMsgSize(maxRequestBytes),
 		),
 		health:    health.NewServer(),
 		inProcess: bufconn.Listen(inProcessBuffer),
+
+		endStreams: endStreams,
 	}
 	usagev1.RegisterUsageServiceServer(s.grpc, usage)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
@@ -148,6 +153,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.health.Shutdown()
 	cutOff := context.AfterFunc(ctx, s.Close)
 	err := s.http.Shutdown(ctx)
+	s.endStreams()
 	s.grpc.GracefulStop()
 	if !cutOff() {
 		return context.Cause(ctx)
@@ -160,6 +166,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() {
 	// The errors are of no use to anybody now.
 	_ = s.http.Close()
+	s.endStreams()
 	s.grpc.Stop()
 	_ = s.conn.Close()
 }

@@ -51,7 +51,7 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err != nil {
 		return err
 	}
-	door, err := listenSandbox(c.Addr, handler)
+	door, err := listenSandbox(ctx, c.Addr, handler)
 	if err != nil {
 		return err
 	}
@@ -135,8 +135,8 @@ type sandboxDoor struct {
 	err      error // why it ended
 }
 
-func listenSandbox(addr string, handler http.Handler) (*sandboxDoor, error) {
-	listener, err := net.Listen("tcp", addr)
+func listenSandbox(ctx context.Context, addr string, handler http.Handler) (*sandboxDoor, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listening for the sandbox: %w", err)
 	}

@@ -42,7 +42,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(app.Stderr, nil))
-	upstream, err := c.connect()
+	upstream, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		return err
 	}
 	defer server.Close()
-	grpcListener, httpListener, err := c.listen()
+	grpcListener, httpListener, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,11 +92,12 @@ func (c *serveCommand) check() error {
 	return nil
 }
 
-func (c *serveCommand) listen() (grpcListener, httpListener net.Listener, err error) {
-	if grpcListener, err = net.Listen("tcp", c.GRPCAddr); err != nil {
+func (c *serveCommand) listen(ctx context.Context) (grpcListener, httpListener net.Listener, err error) {
+	var config net.ListenConfig
+	if grpcListener, err = config.Listen(ctx, "tcp", c.GRPCAddr); err != nil {
 		return nil, nil, fmt.Errorf("--grpc-addr: %w", err)
 	}
-	if httpListener, err = net.Listen("tcp", c.HTTPAddr); err != nil {
+	if httpListener, err = config.Listen(ctx, "tcp", c.HTTPAddr); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("--http-addr: %w", err), grpcListener.Close())
 	}
 	return grpcListener, httpListener, nil
@@ -125,13 +126,13 @@ func (u *upstream) close() {
 }
 
 // connect makes the client of the configured Control Center, or starts the sandbox where nothing is configured.
-func (c *serveCommand) connect() (*upstream, error) {
+func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	key, err := readAPIKey(c.APIKeyFile)
 	if err != nil {
 		return nil, err
 	}
 	if c.ControlCenterURL == "" && c.Username == "" && key == "" {
-		return startSandbox()
+		return startSandbox(ctx)
 	}
 	var missing []string
 	for _, setting := range []struct{ value, flag, variable string }{
@@ -160,12 +161,12 @@ func newClient(url, username, key string) (*jasperclient.Client, error) {
 }
 
 // startSandbox serves the sandbox over loopback, so that its answers take the way of a real Control Center's.
-func startSandbox() (*upstream, error) {
+func startSandbox(ctx context.Context) (*upstream, error) {
 	handler, err := sandbox.New(sandbox.WithCredentials(sandboxName, sandboxName))
 	if err != nil {
 		return nil, err
 	}
-	door, err := listenSandbox("127.0.0.1:0", handler)
+	door, err := listenSandbox(ctx, "127.0.0.1:0", handler)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,71 @@
+# Everything a fresh machine with Go, git, make and a C compiler needs is fetched by these targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The tools have a module of their own; `go tool` builds the version it pins.
+TOOL := go tool -modfile=tools/go.mod
+
+# How long each fuzz target runs in `make test`.
+FUZZTIME ?= 10s
+
+# What the contract must not break: the last release, or before there is one the last commit. A deliberate break
+# before the first release is `make test BREAKING_AGAINST=`.
+BREAKING_AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse --quiet --verify HEAD~1)
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Serve, on the sandbox unless ZONEUSAGE_… configures a Control Center.
+	go run ./cmd/zoneusage serve
+
+.PHONY: test
+test: lint proto unit fuzz ## Everything CI runs: linters, contract, tests with the race detector, fuzzing.
+
+.PHONY: unit
+unit: ## The tests alone, with the race detector.
+	go test -race ./...
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for FUZZTIME (10s).
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "go test -run '^$$' -fuzz '^$$target\$$' -fuzztime $(FUZZTIME) $$package"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: lint
+lint: ## Formatting, golangci-lint, tidy modules.
+	go mod tidy -diff
+	cd tools && go mod tidy -diff
+	$(TOOL) golangci-lint run
+
+.PHONY: proto
+proto: ## The contract: lint, format, no break, and gen/ as buf generates it.
+	$(TOOL) buf lint
+	$(TOOL) buf format -d --exit-code
+	$(if $(BREAKING_AGAINST),$(TOOL) buf breaking --against '.git#ref=$(BREAKING_AGAINST)',@echo 'buf breaking: nothing to compare with')
+	@generated=$$(mktemp -d) && trap 'rm -rf "$$generated"' EXIT && \
+		$(TOOL) buf generate --output "$$generated" && \
+		diff -r gen "$$generated/gen" || { echo 'gen/ is not what buf generates: run make generate'; exit 1; }
+
+.PHONY: generate
+generate: ## Write gen/ from proto/.
+	$(TOOL) buf format -w
+	$(TOOL) buf generate
+
+.PHONY: build
+build: ## Build bin/zoneusage.
+	CGO_ENABLED=0 go build -trimpath -o bin/zoneusage ./cmd/zoneusage
+
+.PHONY: image-test
+image-test: ## Build the Dockerfile with buildah and run its image (Linux, root).
+	.ci/image-test
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities; needs the Go vulnerability database.
+	$(TOOL) govulncheck ./...

@@ -1,0 +1,47 @@
+package service
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// untilDrained ends the streams of health and reflection when draining ends: their callers keep them open for as long
+// as they like, and a graceful stop would wait for them to the end of its patience.
+func untilDrained(draining context.Context) grpc.StreamServerInterceptor {
+	return func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		ctx, cancel := context.WithCancel(stream.Context())
+		defer cancel()
+		stop := context.AfterFunc(draining, cancel)
+		defer stop()
+		err := handler(srv, &endingStream{stream, ctx})
+		if draining.Err() != nil {
+			return status.Error(codes.Unavailable, "the server is shutting down")
+		}
+		return err
+	}
+}
+
+// An endingStream ends with its context.
+type endingStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s *endingStream) Context() context.Context { return s.ctx }
+
+// RecvMsg implements grpc.ServerStream. When the context ends first, grpc-go ends the receiving goroutine as soon as
+// the handler has returned.
+func (s *endingStream) RecvMsg(m any) error {
+	received := make(chan error, 1)
+	go func() { received <- s.ServerStream.RecvMsg(m) }()
+	select {
+	case err := <-received:
+		return err
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
+}

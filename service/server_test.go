@@ -1,0 +1,286 @@
+package service_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/protobuf/proto"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
+	"github.com/zoneusage/zoneusage/service"
+)
+
+// controlCenterFunc is a Control Center made of one function.
+type controlCenterFunc func(context.Context, jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error)
+
+func (f controlCenterFunc) UsageInZone(ctx context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+	return f(ctx, q)
+}
+
+// lines are the log's lines of calls, each by attribute.
+func (r *rig) lines(t *testing.T) []map[string]any {
+	t.Helper()
+	var lines []map[string]any
+	for text := range strings.Lines(r.log.String()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestAPanicFailsOneCallerAlone(t *testing.T) {
+	const unlucky = "8988217755520000099"
+	inside, release := make(chan struct{}), make(chan struct{})
+	r := newRigFor(t, service.New(controlCenterFunc(func(_ context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+		if q.ICCID == unlucky {
+			panic("out of luck, " + apiKey)
+		}
+		inside <- struct{}{}
+		<-release
+		return &jasperclient.DeviceUsage{ICCID: q.ICCID, Timestamp: exampleTime, CycleStart: exampleTime, CycleEnd: exampleTime}, nil
+	}), "test"))
+
+	other := make(chan reply)
+	go func() { other <- askGRPC(t, r, t.Context(), example()) }()
+	<-inside
+	for door, ask := range doors {
+		got := ask(t, r, t.Context(), device(unlucky))
+		checkStatus(t, door, got, codes.Internal, http.StatusInternalServerError,
+			[]proto.Message{info(usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED)})
+		if strings.Contains(got.status.String(), "luck") {
+			t.Errorf("%s: the caller sees the panic: %v", door, got.status)
+		}
+	}
+	close(release)
+	if got := <-other; got.response.GetIccid() != exampleICCID {
+		t.Errorf("the other caller got %v, %v", got.response, got.status)
+	}
+	for _, line := range r.lines(t) {
+		if line["code"] == "Internal" && (line["level"] != "ERROR" || !strings.Contains(line["cause"].(string), "server_test.go")) {
+			t.Errorf("the log has no stack: %v", line)
+		}
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	hang := service.New(controlCenterFunc(func(ctx context.Context, _ jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}), "test")
+	soon := func(cfg *service.Config) { cfg.DefaultTimeout, cfg.MaxTimeout = time.Millisecond, time.Millisecond }
+	byDefault := func(cfg *service.Config) { cfg.DefaultTimeout = time.Millisecond }
+	for name, test := range map[string]struct {
+		change  func(*service.Config)
+		timeout time.Duration // the caller's own; 0 is none
+	}{
+		"the default":                {byDefault, 0},
+		"the greatest cuts a longer": {soon, time.Hour},
+		"the caller's own":           {func(*service.Config) {}, 50 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRigFor(t, hang, test.change)
+			ctx := t.Context()
+			if test.timeout != 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, test.timeout)
+				defer cancel()
+			}
+			if got := askGRPC(t, r, ctx, example()); codes.Code(got.status.GetCode()) != codes.DeadlineExceeded || got.status.GetDetails() != nil {
+				t.Errorf("gRPC: %v", got.status)
+			}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.timeout != 0 {
+				req.Header.Set("Grpc-Timeout", grpcTimeout(test.timeout))
+			}
+			checkStatus(t, "REST", r.do(t, req), codes.DeadlineExceeded, http.StatusGatewayTimeout, nil)
+		})
+	}
+}
+
+// grpcTimeout writes a timeout as gRPC's header does.
+func grpcTimeout(d time.Duration) string { return fmt.Sprintf("%dm", d.Milliseconds()) }
+
+func TestACallerThatLeavesEndsItsCall(t *testing.T) {
+	inside, ended := make(chan struct{}), make(chan error)
+	r := newRigFor(t, service.New(controlCenterFunc(func(ctx context.Context, _ jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+		inside <- struct{}{}
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return nil, ctx.Err()
+	}), "test"))
+
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan reply)
+	go func() { left <- askGRPC(t, r, ctx, example()) }()
+	<-inside
+	leave()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("gRPC: the call ended with %v", err)
+	}
+	if got := <-left; codes.Code(got.status.GetCode()) != codes.Canceled {
+		t.Errorf("gRPC: %v", got.status)
+	}
+
+	ctx, leave = context.WithCancel(t.Context())
+	failed := make(chan error)
+	go func() {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+usagePath, nil)
+		if err == nil {
+			_, err = r.http.Do(req) //nolint:bodyclose // there is no reply
+		}
+		failed <- err
+	}()
+	<-inside
+	leave()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("REST: the call ended with %v", err)
+	}
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("REST: %v", err)
+	}
+}
+
+func TestTheAccessLogHasALineACall(t *testing.T) {
+	r := newRig(t, newSandbox(t))
+	for _, ask := range doors {
+		ask(t, r, t.Context(), example())
+		ask(t, r, t.Context(), device("8988217755520000099"))
+	}
+	r.get(t, t.Context(), "/nowhere")
+	byDoor := map[string]int{}
+	for _, line := range r.lines(t) {
+		byDoor[line["door"].(string)]++
+		if line["request_id"] == "" || line["duration_ms"].(float64) <= 0 || line["peer"] == "" {
+			t.Errorf("%v", line)
+		}
+		switch line["iccid"] {
+		case "…0031":
+			if line["code"] != "OK" || line["level"] != "INFO" {
+				t.Errorf("%v", line)
+			}
+		case "…0099":
+			if line["code"] != "NotFound" || line["reason"] != "DEVICE_NOT_FOUND" || line["upstream_code"] != "20000001" || line["cause"] == "" {
+				t.Errorf("%v", line)
+			}
+		case nil:
+			if line["code"] != "NotFound" || line["reason"] != "INVALID_REQUEST" {
+				t.Errorf("%v", line)
+			}
+		default:
+			t.Errorf("%v", line)
+		}
+	}
+	if byDoor["grpc"] != 2 || byDoor["rest"] != 3 {
+		t.Errorf("lines by door: %v", byDoor)
+	}
+	for _, secret := range []string{apiKey, exampleICCID, "8988217755520000099"} {
+		if strings.Contains(r.log.String(), secret) {
+			t.Errorf("the log has %s:\n%s", secret, r.log)
+		}
+	}
+
+	whole := newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.AccessLog.FullICCIDs = true })
+	askGRPC(t, whole, t.Context(), example())
+	if !strings.Contains(whole.log.String(), exampleICCID) {
+		t.Errorf("FullICCIDs: %s", whole.log)
+	}
+}
+
+func TestHealthAndShutdown(t *testing.T) {
+	inside, release := make(chan struct{}), make(chan struct{})
+	r := newRigFor(t, service.New(controlCenterFunc(func(_ context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+		inside <- struct{}{}
+		<-release
+		return &jasperclient.DeviceUsage{ICCID: q.ICCID, Timestamp: exampleTime, CycleStart: exampleTime, CycleEnd: exampleTime}, nil
+	}), "test"))
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200} {
+		if got := statusOf(t, r, path); got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+	}
+	health := healthpb.NewHealthClient(r.conn)
+	for _, name := range []string{"", "jasper.usage.v1.UsageService"} {
+		resp, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{Service: name})
+		if err != nil || resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+			t.Errorf("health of %q: %v, %v", name, resp, err)
+		}
+	}
+	watch, err := health.Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectHealth(t, watch, healthpb.HealthCheckResponse_SERVING)
+
+	replies := make(chan reply)
+	for _, ask := range doors {
+		go func() { replies <- ask(t, r, t.Context(), example()) }()
+		<-inside
+	}
+	shut := make(chan error)
+	go func() { shut <- r.server.Shutdown(t.Context()) }()
+	expectHealth(t, watch, healthpb.HealthCheckResponse_NOT_SERVING)
+	close(release)
+	for range doors {
+		if got := <-replies; got.response.GetIccid() != exampleICCID {
+			t.Errorf("a call in flight got %v, %v", got.response, got.status)
+		}
+	}
+	// The client keeps its stream open, as clients with health checking do; it must not hold up the end.
+	if err := <-shut; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+func expectHealth(t *testing.T, watch grpc.ServerStreamingClient[healthpb.HealthCheckResponse], want healthpb.HealthCheckResponse_ServingStatus) {
+	t.Helper()
+	if resp, err := watch.Recv(); err != nil || resp.GetStatus() != want {
+		t.Errorf("watching: %v, %v; want %v", resp, err, want)
+	}
+}
+
+func statusOf(t *testing.T, r *rig, path string) int {
+	t.Helper()
+	resp, err := r.http.Get(r.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+func TestShutdownCutsOffWhatOutlastsIt(t *testing.T) {
+	inside := make(chan struct{})
+	r := newRigFor(t, service.New(controlCenterFunc(func(ctx context.Context, _ jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+		inside <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}), "test"))
+	got := make(chan reply)
+	go func() { got <- askGRPC(t, r, t.Context(), example()) }()
+	<-inside
+	ctx, cancel := context.WithCancelCause(t.Context())
+	patience := errors.New("patience is over")
+	cancel(patience)
+	if err := r.server.Shutdown(ctx); !errors.Is(err, patience) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if got := <-got; codes.Code(got.status.GetCode()) != codes.Unavailable {
+		t.Errorf("the call got %v", got.status)
+	}
+}
