@@ -74,12 +74,14 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("shutting down", "grace_period", c.GracePeriod.String())
-	force, cancel := shutdownContext(c.GracePeriod)
+	patience, cancel := shutdownContext(c.GracePeriod)
 	defer cancel()
-	err = errors.Join(server.Shutdown(force), <-served)
+	log.Info("shutting down", "grace_period", c.GracePeriod.String())
+	if err := server.Shutdown(patience); err != nil {
+		return fmt.Errorf("calls in flight were cut off: %w", err)
+	}
 	log.Info("stopped")
-	return err
+	return <-served
 }
 
 func (c *serveCommand) check() error {
@@ -106,7 +108,7 @@ func (c *serveCommand) listen(ctx context.Context) (grpcListener, httpListener n
 // shutdownContext ends with the grace period or with a second signal.
 func shutdownContext(grace time.Duration) (context.Context, context.CancelFunc) {
 	timeout, cancel := context.WithTimeoutCause(context.Background(), grace,
-		errors.New("the grace period ended before the calls in flight did: they were cut off"))
+		errors.New("the grace period ended"))
 	ctx, stop := signal.NotifyContext(timeout, syscall.SIGINT, syscall.SIGTERM)
 	return ctx, func() { stop(); cancel() }
 }
