@@ -160,12 +160,12 @@ type reply struct {
 }
 
 // doors are the two ways to ask one question.
-var doors = map[string]func(t *testing.T, r *rig, ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest) reply{
+var doors = map[string]func(ctx context.Context, t *testing.T, r *rig, req *usagev1.GetDeviceUsageInZoneRequest) reply{
 	"gRPC": askGRPC,
 	"REST": askREST,
 }
 
-func askGRPC(_ *testing.T, r *rig, ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest) reply {
+func askGRPC(ctx context.Context, _ *testing.T, r *rig, req *usagev1.GetDeviceUsageInZoneRequest) reply {
 	var header, trailer metadata.MD
 	resp, err := r.grpc.GetDeviceUsageInZone(ctx, req, grpc.Header(&header), grpc.Trailer(&trailer))
 	got := reply{header: map[string]string{}}
@@ -183,7 +183,7 @@ func askGRPC(_ *testing.T, r *rig, ctx context.Context, req *usagev1.GetDeviceUs
 	return got
 }
 
-func askREST(t *testing.T, r *rig, ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest) reply {
+func askREST(ctx context.Context, t *testing.T, r *rig, req *usagev1.GetDeviceUsageInZoneRequest) reply {
 	t.Helper()
 	query := url.Values{}
 	for name, value := range map[string]string{
@@ -197,7 +197,7 @@ func askREST(t *testing.T, r *rig, ctx context.Context, req *usagev1.GetDeviceUs
 		query.Set("maxAge", jsonText(t, req.GetMaxAge()))
 	}
 	path := "/v1/devices/" + url.PathEscape(req.GetIccid()) + "/usageInZone"
-	return r.get(t, ctx, path+"?"+query.Encode())
+	return r.get(ctx, t, path+"?"+query.Encode())
 }
 
 // jsonText is the proto3 JSON form of a message that JSON writes as a string.
@@ -211,7 +211,7 @@ func jsonText(t *testing.T, m proto.Message) string {
 }
 
 // get asks the REST door.
-func (r *rig) get(t *testing.T, ctx context.Context, target string) reply {
+func (r *rig) get(ctx context.Context, t *testing.T, target string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+target, nil)
 	if err != nil {

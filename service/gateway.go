@@ -30,10 +30,7 @@ type gateway struct {
 func newGateway(conn grpc.ClientConnInterface, log *AccessLog) (*gateway, error) {
 	g := &gateway{log: log}
 	g.mux = runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
-			// An empty list is written as one; an unset optional field, which is no 0, stays absent.
-			MarshalOptions: protojson.MarshalOptions{EmitDefaultValues: true},
-		}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &stableJSON{}),
 		runtime.WithIncomingHeaderMatcher(only(headerRequestID)),
 		runtime.WithOutgoingHeaderMatcher(only(headerSource, headerAccount)), // ServeHTTP sets the request id
 		runtime.WithOutgoingTrailerMatcher(only()),
@@ -65,6 +62,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := acceptRequestID(r.Header.Get(headerRequestID))
 	r.Header.Set(headerRequestID, id)
 	r.Body = http.NoBody // no method takes one
+	r.Header.Del("TE")   // no trailer is passed on
 	w.Header().Set(headerRequestID, id)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -144,7 +142,7 @@ func (g *gateway) writeError(
 	if delay, ok := retryDelay(st); ok {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
 	}
-	body, err := protojson.Marshal(st.Proto())
+	body, err := marshalJSON(protojson.MarshalOptions{}, st.Proto())
 	if err != nil { // only a detail whose type is not linked in cannot be written
 		body = []byte(`{"code":13,"message":"the service failed"}`)
 		httpStatus = http.StatusInternalServerError

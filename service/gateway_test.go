@@ -39,7 +39,7 @@ func TestRESTRefusesWhatTheGatewayWouldPassOver(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			checkStatus(t, "REST", r.get(t, t.Context(), test.target), codes.InvalidArgument, http.StatusBadRequest,
+			checkStatus(t, "REST", r.get(t.Context(), t, test.target), codes.InvalidArgument, http.StatusBadRequest,
 				[]proto.Message{info(usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST), fields(test.fields...)})
 		})
 	}
@@ -54,7 +54,7 @@ func TestRESTTakesEitherNameOfAParameter(t *testing.T) {
 		"?cycleStartDate=2016-11-10&ratePlan=Rate+Plan+A&maxAge=0s",
 		"?cycle_start_date=2016-11-10%2B00:00&rate_plan=Rate%20Plan%20A&max_age=1.5s",
 	} {
-		if got := r.get(t, t.Context(), usagePath+query); got.status != nil || len(got.response.GetRatePlanUsages()) != 1 {
+		if got := r.get(t.Context(), t, usagePath+query); got.status != nil || len(got.response.GetRatePlanUsages()) != 1 {
 			t.Errorf("%s: %v, %v", query, got.status, got.response)
 		}
 	}

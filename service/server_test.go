@@ -54,10 +54,10 @@ func TestAPanicFailsOneCallerAlone(t *testing.T) {
 	}), "test"))
 
 	other := make(chan reply)
-	go func() { other <- askGRPC(t, r, t.Context(), example()) }()
+	go func() { other <- askGRPC(t.Context(), t, r, example()) }()
 	<-inside
 	for door, ask := range doors {
-		got := ask(t, r, t.Context(), device(unlucky))
+		got := ask(t.Context(), t, r, device(unlucky))
 		checkStatus(t, door, got, codes.Internal, http.StatusInternalServerError,
 			[]proto.Message{info(usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED)})
 		if strings.Contains(got.status.String(), "luck") {
@@ -98,7 +98,7 @@ func TestDeadlines(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, test.timeout)
 				defer cancel()
 			}
-			if got := askGRPC(t, r, ctx, example()); codes.Code(got.status.GetCode()) != codes.DeadlineExceeded || got.status.GetDetails() != nil {
+			if got := askGRPC(ctx, t, r, example()); codes.Code(got.status.GetCode()) != codes.DeadlineExceeded || got.status.GetDetails() != nil {
 				t.Errorf("gRPC: %v", got.status)
 			}
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
@@ -127,7 +127,7 @@ func TestACallerThatLeavesEndsItsCall(t *testing.T) {
 
 	ctx, leave := context.WithCancel(t.Context())
 	left := make(chan reply)
-	go func() { left <- askGRPC(t, r, ctx, example()) }()
+	go func() { left <- askGRPC(ctx, t, r, example()) }()
 	<-inside
 	leave()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -159,10 +159,10 @@ func TestACallerThatLeavesEndsItsCall(t *testing.T) {
 func TestTheAccessLogHasALineACall(t *testing.T) {
 	r := newRig(t, newSandbox(t))
 	for _, ask := range doors {
-		ask(t, r, t.Context(), example())
-		ask(t, r, t.Context(), device("8988217755520000099"))
+		ask(t.Context(), t, r, example())
+		ask(t.Context(), t, r, device("8988217755520000099"))
 	}
-	r.get(t, t.Context(), "/nowhere")
+	r.get(t.Context(), t, "/nowhere")
 	byDoor := map[string]int{}
 	for _, line := range r.lines(t) {
 		byDoor[line["door"].(string)]++
@@ -196,7 +196,7 @@ func TestTheAccessLogHasALineACall(t *testing.T) {
 	}
 
 	whole := newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.AccessLog.FullICCIDs = true })
-	askGRPC(t, whole, t.Context(), example())
+	askGRPC(t.Context(), t, whole, example())
 	if !strings.Contains(whole.log.String(), exampleICCID) {
 		t.Errorf("FullICCIDs: %s", whole.log)
 	}
@@ -229,7 +229,7 @@ func TestHealthAndShutdown(t *testing.T) {
 
 	replies := make(chan reply)
 	for _, ask := range doors {
-		go func() { replies <- ask(t, r, t.Context(), example()) }()
+		go func() { replies <- ask(t.Context(), t, r, example()) }()
 		<-inside
 	}
 	shut := make(chan error)
@@ -272,7 +272,7 @@ func TestShutdownCutsOffWhatOutlastsIt(t *testing.T) {
 		return nil, ctx.Err()
 	}), "test"))
 	got := make(chan reply)
-	go func() { got <- askGRPC(t, r, t.Context(), example()) }()
+	go func() { got <- askGRPC(t.Context(), t, r, example()) }()
 	<-inside
 	ctx, cancel := context.WithCancelCause(t.Context())
 	patience := errors.New("patience is over")

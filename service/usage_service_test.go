@@ -184,7 +184,7 @@ func TestUsageIsAnsweredAlikeThroughBothDoors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, newSandbox(t, test.opts...))
 			for door, ask := range doors {
-				got := ask(t, r, t.Context(), test.req)
+				got := ask(t.Context(), t, r, test.req)
 				if got.status != nil {
 					t.Fatalf("%s: %v", door, got.status)
 				}
@@ -320,7 +320,7 @@ func TestErrorsAreAnsweredAlikeThroughBothDoors(t *testing.T) {
 			}
 			r := newRig(t, controlCenter)
 			for door, ask := range doors {
-				checkStatus(t, door, ask(t, r, t.Context(), test.req), test.code, test.httpStatus, test.details)
+				checkStatus(t, door, ask(t.Context(), t, r, test.req), test.code, test.httpStatus, test.details)
 			}
 			// One question is one call, and a malformed one none.
 			want := int32(len(doors))
@@ -391,7 +391,7 @@ func TestAnUnreachableControlCenterIsUnavailable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRigFor(t, service.New(newClient(t, baseURL), "test"))
 			for door, ask := range doors {
-				checkStatus(t, door, ask(t, r, t.Context(), example()), codes.Unavailable, 503, []proto.Message{
+				checkStatus(t, door, ask(t.Context(), t, r, example()), codes.Unavailable, 503, []proto.Message{
 					info(usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE), retry(5 * time.Second),
 				})
 			}
