@@ -72,9 +72,17 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		opt(c)
 	}
 	if c.http.Transport == nil {
-		c.http.Transport = http.DefaultTransport.(*http.Transport).Clone()
+		c.http.Transport = newTransport()
 	}
 	return c, nil
+}
+
+// newTransport has the settings of http.DefaultTransport, and connections of its own for Close to let go of.
+func newTransport() http.RoundTripper {
+	if transport, ok := http.DefaultTransport.(*http.Transport); ok {
+		return transport.Clone()
+	}
+	return http.DefaultTransport // the program has set another one, and means it
 }
 
 // Close lets go of the idle connections.

@@ -19,17 +19,18 @@ type healthcheckCommand struct {
 func (c *healthcheckCommand) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	conn, err := grpc.NewClient(c.GRPCAddr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	addr := callable(c.GRPCAddr)
+	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
 	resp, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{})
 	if err != nil {
-		return fmt.Errorf("%s does not answer: %w", c.GRPCAddr, err)
+		return fmt.Errorf("%s does not answer: %w", addr, err)
 	}
 	if status := resp.GetStatus(); status != healthpb.HealthCheckResponse_SERVING {
-		return fmt.Errorf("%s is %s", c.GRPCAddr, status)
+		return fmt.Errorf("%s is %s", addr, status)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if upstream.sandbox != nil {
 		log.Warn("no Control Center is configured: every answer comes from the sandbox, not from real devices",
 			"sandbox_url", "http://"+upstream.sandbox.addr())
-		introduce(app.Stdout, grpcListener.Addr(), httpListener.Addr())
+		introduce(app.Stdout, callable(grpcListener.Addr().String()), callable(httpListener.Addr().String()))
 	}
 	select {
 	case err := <-served:
@@ -181,16 +181,8 @@ func startSandbox(ctx context.Context) (*upstream, error) {
 }
 
 // introduce prints a call of each door, ready to paste.
-func introduce(w io.Writer, grpcAddr, httpAddr net.Addr) {
+func introduce(w io.Writer, grpcAddr, httpAddr string) {
 	_, _ = fmt.Fprintf(w, "Two calls to try:\n\n"+
 		"  grpcurl -plaintext -d '{\"iccid\":\"8988217755520000031\"}' %s jasper.usage.v1.UsageService/GetDeviceUsageInZone\n"+
-		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", callable(grpcAddr), callable(httpAddr))
-}
-
-// callable is an address that a listener's answers on: an unspecified one is no place to call.
-func callable(addr net.Addr) string {
-	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
-	}
-	return addr.String()
+		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", grpcAddr, httpAddr)
 }

@@ -1,0 +1,16 @@
+package main
+
+import "net"
+
+// callable is the address at which a server listening on addr can be called from its own machine: an address without a
+// host, or with an unspecified one, means all of the machine's, and is no place to call.
+func callable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr // whoever calls it tells its fault
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
