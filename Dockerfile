@@ -2,7 +2,7 @@
 # With podman or buildah add --format docker: the OCI format, their default, has no HEALTHCHECK and drops it.
 # There is no syntax here that needs BuildKit: older builders read it as well.
 
-# It can be replaced, by a mirror's, by one pinned by digest, or by its full name where the tool wants that.
+# The image to build with. It can be replaced, by a mirror's, by one pinned by digest, or by its full name where the tool wants that.
 ARG GO_IMAGE=golang:1.26-bookworm
 
 FROM ${GO_IMAGE} AS build
