@@ -36,12 +36,16 @@ func (l *AccessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerIn
 	if question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest); ok {
 		attrs = append(attrs, slog.String("iccid", l.iccid(question.GetIccid())))
 	}
-	l.write(ctx, requestID(ctx), start, err, attrs...)
+	level := levelOf(status.Code(err))
+	if !strings.HasPrefix(info.FullMethod, "/"+usagev1.UsageService_ServiceDesc.ServiceName+"/") {
+		level = slog.LevelDebug // a health check every few seconds
+	}
+	l.write(ctx, level, requestID(ctx), start, err, attrs...)
 	return resp, err
 }
 
 // write writes the line of a call that ended with err, nil for success.
-func (l *AccessLog) write(ctx context.Context, id string, start time.Time, err error, attrs ...slog.Attr) {
+func (l *AccessLog) write(ctx context.Context, level slog.Level, id string, start time.Time, err error, attrs ...slog.Attr) {
 	st := status.Convert(err)
 	line := []slog.Attr{
 		slog.String("request_id", id),
@@ -58,7 +62,7 @@ func (l *AccessLog) write(ctx context.Context, id string, start time.Time, err e
 	if failed := (*callError)(nil); errors.As(err, &failed) {
 		line = append(line, slog.String("cause", l.text(failed.Error())))
 	}
-	l.Logger.LogAttrs(ctx, levelOf(st.Code()), "call", line...)
+	l.Logger.LogAttrs(ctx, level, "call", line...)
 }
 
 // levelOf is an error for what an operator has to look into: a caller's own mistakes are not.

@@ -31,10 +31,10 @@ func newGateway(conn grpc.ClientConnInterface, log *AccessLog) (*gateway, error)
 	g := &gateway{log: log}
 	g.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &stableJSON{}),
-		runtime.WithIncomingHeaderMatcher(only(headerRequestID)),
+		runtime.WithIncomingHeaderMatcher(only(headerRequestID, headerTimeout)),
 		runtime.WithOutgoingHeaderMatcher(only(headerSource, headerAccount)), // ServeHTTP sets the request id
 		runtime.WithOutgoingTrailerMatcher(only()),
-		runtime.WithMiddlewares(g.checkQuery),
+		runtime.WithMiddlewares(g.check),
 		runtime.WithErrorHandler(g.writeError),
 		runtime.WithRoutingErrorHandler(g.writeRoutingError),
 		runtime.WithDisablePathLengthFallback(),
@@ -72,10 +72,13 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // arrivalKey is the context's key of the time at which an HTTP request came.
 type arrivalKey struct{}
 
-// checkQuery refuses what the gateway would pass over in silence, before the gRPC server is called.
-func (g *gateway) checkQuery(next runtime.HandlerFunc) runtime.HandlerFunc {
+// check refuses what the gateway would pass over in silence, before the gRPC server is called.
+func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
 		var bad requestError
+		if err := passTimeout(r.Header); err != nil {
+			bad.violate(headerGRPCTimeout, err)
+		}
 		req := readQuery(r.URL.RawQuery, &bad)
 		req.Iccid = path[string(iccidField)]
 		// The in-process client cannot send what is not UTF-8; validate tells its fault.
@@ -164,7 +167,7 @@ func restStatus(err error) *status.Status {
 		return toStatus(context.Canceled, jasperclient.UsageQuery{})
 	case codes.DeadlineExceeded:
 		return toStatus(context.DeadlineExceeded, jasperclient.UsageQuery{})
-	case codes.InvalidArgument: // a header or escape that the gateway cannot read
+	case codes.InvalidArgument: // an escape in the path that the gateway cannot read
 		bad := &requestError{}
 		bad.violate("request", errors.New(st.Message()))
 		return toStatus(bad, jasperclient.UsageQuery{})
@@ -175,5 +178,5 @@ func restStatus(err error) *status.Status {
 // logRefusal logs a request that the gRPC server, whose interceptors log the others, never saw.
 func (g *gateway) logRefusal(ctx context.Context, r *http.Request, err error, st *status.Status) {
 	start, _ := ctx.Value(arrivalKey{}).(time.Time)
-	g.log.write(ctx, r.Header.Get(headerRequestID), start, &callError{st, err}, restCaller(r)...)
+	g.log.write(ctx, levelOf(st.Code()), r.Header.Get(headerRequestID), start, &callError{st, err}, restCaller(r)...)
 }

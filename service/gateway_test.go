@@ -25,8 +25,8 @@ func TestRESTRefusesWhatTheGatewayWouldPassOver(t *testing.T) {
 		"a parameter under both its names": {usagePath + "?ratePlan=a&rate_plan=a", []string{"rate_plan"}},
 		"a part of a parameter":            {usagePath + "?maxAge.seconds=5", []string{"maxAge.seconds"}},
 		"the ICCID in the query":           {usagePath + "?iccid=" + exampleICCID, []string{"iccid"}},
-		"an age without its unit":          {usagePath + "?maxAge=60", []string{"maxAge"}},
-		"an empty age":                     {usagePath + "?maxAge=", []string{"maxAge"}},
+		"an age without its unit":          {usagePath + "?maxAge=60", []string{"max_age"}},
+		"an empty age":                     {usagePath + "?maxAge=", []string{"max_age"}},
 		"a bad escape":                     {usagePath + "?zone=%zz", []string{"query"}},
 		"a semicolon":                      {usagePath + "?zone=a;ratePlan=b", []string{"query"}},
 		"a value that is not UTF-8":        {usagePath + "?zone=%ff", []string{"zone"}},
@@ -77,7 +77,7 @@ func TestRESTHasOnePathAndOneMethod(t *testing.T) {
 		{http.MethodDelete, usagePath, nil, codes.Unimplemented, http.StatusMethodNotAllowed},
 		{http.MethodPost, usagePath, http.Header{"X-Http-Method-Override": {"GET"}}, codes.Unimplemented, http.StatusMethodNotAllowed},
 		{http.MethodPost, usagePath, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, codes.Unimplemented, http.StatusMethodNotAllowed},
-		{http.MethodGet, usagePath, http.Header{"Grpc-Timeout": {"soon"}}, codes.InvalidArgument, http.StatusBadRequest},
+		{http.MethodGet, usagePath, http.Header{"Grpc-Timeout": {"30s"}}, codes.InvalidArgument, http.StatusBadRequest},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), test.method, r.url+test.target, strings.NewReader("a=b"))
 		if err != nil {
@@ -89,7 +89,7 @@ func TestRESTHasOnePathAndOneMethod(t *testing.T) {
 		got := r.do(t, req)
 		want := []proto.Message{info(usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST)}
 		if test.code == codes.InvalidArgument {
-			want = append(want, fields("request"))
+			want = append(want, fields("Grpc-Timeout"))
 		}
 		t.Log(test.method, test.target)
 		checkStatus(t, "REST", got, test.code, test.httpStatus, want)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -48,19 +47,6 @@ func withRequestID(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
 	}
 	return handler(context.WithValue(ctx, requestIDKey{}, id), req)
-}
-
-// withDeadline gives a call without a deadline the default one and cuts a longer one to the greatest.
-func withDeadline(otherwise, greatest time.Duration) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		timeout := greatest
-		if _, ok := ctx.Deadline(); !ok {
-			timeout = otherwise
-		}
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		return handler(ctx, req)
-	}
 }
 
 // A panicError is a panic of a handler.

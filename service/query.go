@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -20,7 +21,7 @@ const iccidField protoreflect.Name = "iccid"
 
 // readQuery reads a request's query into a request message and adds to bad what the gateway would pass over in
 // silence: what cannot be decoded, a parameter that does not exist, and one given twice. A misspelt filter would
-// otherwise answer another question than the one asked.
+// otherwise answer another question than the one asked. A field at fault has the contract's name, as it has over gRPC.
 func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZoneRequest {
 	req := &usagev1.GetDeviceUsageInZoneRequest{}
 	query, err := url.ParseQuery(rawQuery)
@@ -38,11 +39,11 @@ func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZone
 			err = fmt.Errorf("the value is not UTF-8; percent-encode UTF-8")
 		case runtime.PopulateQueryParameters(req, url.Values{name: query[name]}, utilities.NewDoubleArray(nil)) != nil:
 			// Only a duration is more than a string.
-			err = fmt.Errorf("%q is no duration; write seconds, such as 60s", query.Get(name))
+			err = fmt.Errorf("%q is no duration; write one such as 60s", query.Get(name))
 		}
 		given[field] = true
 		if err != nil {
-			bad.violate(strings.ToValidUTF8(name, "\uFFFD"), err)
+			bad.violate(cmp.Or(string(field), strings.ToValidUTF8(name, "\uFFFD")), err)
 		}
 	}
 	return req

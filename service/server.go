@@ -26,9 +26,9 @@ const (
 	maxHeaderBytes = 64 << 10
 	// inProcessBuffer is the window of the connection between the doors.
 	inProcessBuffer = 256 << 10
-	// headerTimeout and idleTimeout bound what a REST caller can leave open.
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
+	// readTimeout and idleTimeout bound what a REST caller can leave open.
+	readTimeout = 10 * time.Second
+	idleTimeout = 2 * time.Minute
 	// writeMargin is the time a reply has left to be written when a call took all of MaxTimeout.
 	writeMargin = 10 * time.Second
 )
@@ -93,8 +93,8 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	}
 	s.http = &http.Server{
 		Handler:           s.withHealth(gateway),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       headerTimeout,
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
 		WriteTimeout:      cfg.MaxTimeout + writeMargin,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,

@@ -106,15 +106,17 @@ func TestDeadlines(t *testing.T) {
 				t.Fatal(err)
 			}
 			if test.timeout != 0 {
-				req.Header.Set("Grpc-Timeout", grpcTimeout(test.timeout))
+				req.Header.Set("Grpc-Timeout", fmt.Sprintf("%dm", test.timeout.Milliseconds()))
 			}
 			checkStatus(t, "REST", r.do(t, req), codes.DeadlineExceeded, http.StatusGatewayTimeout, nil)
+			for _, line := range r.lines(t) {
+				if line["door"] == "rest" && line["code"] != "DeadlineExceeded" {
+					t.Errorf("the log says %v", line)
+				}
+			}
 		})
 	}
 }
-
-// grpcTimeout writes a timeout as gRPC's header does.
-func grpcTimeout(d time.Duration) string { return fmt.Sprintf("%dm", d.Milliseconds()) }
 
 func TestACallerThatLeavesEndsItsCall(t *testing.T) {
 	inside, ended := make(chan struct{}), make(chan error)

@@ -23,7 +23,7 @@ var public = map[usagev1.ErrorReason]struct {
 	usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST: {codes.InvalidArgument,
 		"the request is malformed; see each field's violation"},
 	usagev1.ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE: {codes.InvalidArgument,
-		"Control Center does not take this cycle_start_date; give a day of the current billing cycle or of the two before it"},
+		"Control Center does not take this cycle_start_date; give the first day of the current billing cycle or of the two before it"},
 	usagev1.ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE: {codes.OutOfRange,
 		"cycle_start_date lies before the oldest billing cycle that Control Center keeps: it keeps the current one and the two before it"},
 	usagev1.ErrorReason_ERROR_REASON_INVALID_ZONE: {codes.InvalidArgument,
@@ -43,7 +43,7 @@ var public = map[usagev1.ErrorReason]struct {
 	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_RESPONSE: {codes.Internal,
 		"Control Center's answer cannot be trusted, so nothing of it is passed on"},
 	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_ERROR: {codes.Unknown,
-		"Control Center refused with a code that the service does not know; upstream_code has it"},
+		"Control Center refuses in a way that the service does not know; upstream_code and upstream_status tell it"},
 	usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED: {codes.Internal,
 		"the service failed; its log has the cause under x-request-id"},
 }

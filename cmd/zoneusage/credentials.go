@@ -1,23 +1,20 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 )
 
-// apiKeyVariable holds an API key. There is no flag for one: a process list shows flags.
-const apiKeyVariable = "ZONEUSAGE_API_KEY"
-
-// readAPIKey reads the key from the file, or from the environment where no file is named; empty when neither has one.
-func readAPIKey(file string) (string, error) {
-	key := os.Getenv(apiKeyVariable)
+// readAPIKey reads an API key from the file, or from the environment variable where no file is named; empty when neither
+// has one. There is no flag for a key: a process list shows flags.
+func readAPIKey(file, variable string) (string, error) {
+	key := os.Getenv(variable)
 	if file == "" {
 		return key, nil
 	}
 	if key != "" {
-		return "", errors.New("both --api-key-file and " + apiKeyVariable + " give an API key; keep one of them")
+		return "", fmt.Errorf("both --api-key-file and %s give an API key; keep one of them", variable)
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -25,7 +22,7 @@ func readAPIKey(file string) (string, error) {
 	}
 	key = strings.TrimSpace(string(content))
 	if key == "" {
-		return "", fmt.Errorf("--api-key-file: %s is empty", file)
+		return "", fmt.Errorf("--api-key-file: the file %q is empty", file)
 	}
 	return key, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -19,10 +20,11 @@ import (
 // sandboxName is the sandbox's user name, its API key, and the name of its account.
 const sandboxName = "sandbox"
 
+// sandboxCommand has variables of its own for credentials: those of serve are real ones.
 type sandboxCommand struct {
 	Addr       string `default:"127.0.0.1:8181" help:"The address to listen on."`
-	Username   string `default:"sandbox" help:"The user name that callers send."`
-	APIKeyFile string `placeholder:"FILE" help:"A file with the API key that callers send; ZONEUSAGE_API_KEY can hold it instead. Without either the key is sandbox."`
+	Username   string `default:"sandbox" env:"ZONEUSAGE_SANDBOX_USERNAME" help:"The user name that callers send."`
+	APIKeyFile string `placeholder:"FILE" env:"ZONEUSAGE_SANDBOX_API_KEY_FILE" help:"A file with the API key that callers send; ZONEUSAGE_SANDBOX_API_KEY can hold it instead. Without either the key is sandbox."`
 
 	Clock    string        `placeholder:"TIME" help:"Stand still at this time, such as 2016-11-10T05:31:17.557Z."`
 	TimeZone string        `default:"+13:30" help:"The account's time zone, such as Asia/Shanghai or +13:30."`
@@ -47,7 +49,11 @@ var emptyUsageForms = map[string]sandbox.EmptyUsage{
 
 // Run serves the sandbox until ctx ends.
 func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
-	handler, err := c.handler()
+	key, err := readAPIKey(c.APIKeyFile, "ZONEUSAGE_SANDBOX_API_KEY")
+	if err != nil {
+		return err
+	}
+	handler, err := c.handler(cmp.Or(key, sandboxName))
 	if err != nil {
 		return err
 	}
@@ -56,7 +62,11 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 		return err
 	}
 	defer door.close()
-	c.introduce(app.Stdout, door.addr())
+	user := c.Username // curl asks for the key: one that was set is a secret
+	if key == "" {
+		user += ":" + sandboxName
+	}
+	c.introduce(app.Stdout, callable(door.addr()), user)
 	select {
 	case <-door.ended:
 		return door.err
@@ -65,14 +75,7 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 	}
 }
 
-func (c *sandboxCommand) handler() (http.Handler, error) {
-	key, err := readAPIKey(c.APIKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	if key == "" {
-		key = sandboxName
-	}
+func (c *sandboxCommand) handler(key string) (http.Handler, error) {
 	zone, err := parseTimeZone(c.TimeZone)
 	if err != nil {
 		return nil, err
@@ -114,10 +117,9 @@ func parseTimeZone(name string) (*time.Location, error) {
 }
 
 // introduce prints a call to try and the devices there are.
-func (c *sandboxCommand) introduce(w io.Writer, addr string) {
-	_, _ = fmt.Fprintf(w, "Control Center's sandbox listens on http://%s. A call to try:\n\n"+
-		"  curl -u %s:KEY http://%s/rws/api/v1/devices/8988217755520000031/usageInZone\n\nIts devices:\n\n",
-		addr, c.Username, addr)
+func (c *sandboxCommand) introduce(w io.Writer, addr, user string) {
+	_, _ = fmt.Fprintf(w, "Control Center's sandbox listens on http://%[1]s. A call to try:\n\n"+
+		"  curl -u %[2]s http://%[1]s/rws/api/v1/devices/8988217755520000031/usageInZone\n\nIts devices:\n\n", addr, user)
 	for _, device := range sandbox.Fleet() {
 		_, _ = fmt.Fprintf(w, "  %-20s  %s\n", device.ICCID, device.Shows)
 	}
@@ -138,7 +140,7 @@ type sandboxDoor struct {
 func listenSandbox(ctx context.Context, addr string, handler http.Handler) (*sandboxDoor, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listening for the sandbox: %w", err)
+		return nil, fmt.Errorf("the sandbox cannot listen on %s: %w", addr, err)
 	}
 	d := &sandboxDoor{
 		listener: listener,

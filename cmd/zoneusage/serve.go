@@ -33,6 +33,9 @@ type serveCommand struct {
 	LogFullICCIDs  bool          `name:"log-full-iccids" help:"Log ICCIDs whole, not by their last four digits."`
 }
 
+// apiKeyVariable can hold the API key.
+const apiKeyVariable = "ZONEUSAGE_API_KEY"
+
 // account is the name that replies carry of the one account that is configured.
 const account = "default"
 
@@ -85,10 +88,17 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 }
 
 func (c *serveCommand) check() error {
-	switch {
-	case c.DefaultTimeout <= 0 || c.MaxTimeout <= 0 || c.GracePeriod <= 0:
-		return errors.New("--default-timeout, --max-timeout and --grace-period must be above 0")
-	case c.DefaultTimeout > c.MaxTimeout:
+	for _, setting := range []struct {
+		flag  string
+		value time.Duration
+	}{
+		{"--default-timeout", c.DefaultTimeout}, {"--max-timeout", c.MaxTimeout}, {"--grace-period", c.GracePeriod},
+	} {
+		if setting.value <= 0 {
+			return fmt.Errorf("%s must be above 0, but it is %s", setting.flag, setting.value)
+		}
+	}
+	if c.DefaultTimeout > c.MaxTimeout {
 		return fmt.Errorf("--default-timeout %s is above --max-timeout %s", c.DefaultTimeout, c.MaxTimeout)
 	}
 	return nil
@@ -129,7 +139,7 @@ func (u *upstream) close() {
 
 // connect makes the client of the configured Control Center, or starts the sandbox where nothing is configured.
 func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
-	key, err := readAPIKey(c.APIKeyFile)
+	key, err := readAPIKey(c.APIKeyFile, apiKeyVariable)
 	if err != nil {
 		return nil, err
 	}
@@ -147,12 +157,12 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 		}
 	}
 	if missing != nil {
-		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key, but %s is missing; "+
-			"leave all three out to serve the sandbox", strings.Join(missing, " and "))
+		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key; missing: %s. "+
+			"Leave all three out to serve the sandbox", strings.Join(missing, ", "))
 	}
 	client, err := newClient(c.ControlCenterURL, c.Username, key)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--control-center-url and --username: %w", err)
 	}
 	return &upstream{client: client, account: account}, nil
 }

@@ -33,16 +33,16 @@ func TestServeRefusesHalfAConfiguration(t *testing.T) {
 		args []string
 		want string
 	}{
-		"a URL alone":             {nil, []string{url}, "--username (or ZONEUSAGE_USERNAME) and --api-key-file (or ZONEUSAGE_API_KEY) is missing"},
-		"no key":                  {nil, []string{url, "--username=u"}, "but --api-key-file (or ZONEUSAGE_API_KEY) is missing"},
-		"no user name":            {[]string{"ZONEUSAGE_API_KEY=secret-of-the-test"}, []string{url}, "but --username (or ZONEUSAGE_USERNAME) is missing"},
-		"no URL":                  {[]string{"ZONEUSAGE_USERNAME=u"}, []string{"--api-key-file", key}, "but --control-center-url (or ZONEUSAGE_CONTROL_CENTER_URL) is missing"},
-		"a key alone":             {[]string{"ZONEUSAGE_API_KEY=secret-of-the-test"}, nil, "is missing; leave all three out to serve the sandbox"},
+		"a URL alone":             {nil, []string{url}, "missing: --username (or ZONEUSAGE_USERNAME), --api-key-file (or ZONEUSAGE_API_KEY). Leave"},
+		"no key":                  {nil, []string{url, "--username=u"}, "missing: --api-key-file (or ZONEUSAGE_API_KEY). Leave"},
+		"no user name":            {[]string{"ZONEUSAGE_API_KEY=secret-of-the-test"}, []string{url}, "missing: --username (or ZONEUSAGE_USERNAME). Leave"},
+		"no URL":                  {[]string{"ZONEUSAGE_USERNAME=u"}, []string{"--api-key-file", key}, "missing: --control-center-url (or ZONEUSAGE_CONTROL_CENTER_URL). Leave"},
+		"a key alone":             {[]string{"ZONEUSAGE_API_KEY=secret-of-the-test"}, nil, "Leave all three out to serve the sandbox"},
 		"two keys":                {[]string{"ZONEUSAGE_API_KEY=secret-of-the-test"}, []string{url, "--username=u", "--api-key-file", key}, "keep one of them"},
 		"an empty key file":       {nil, []string{url, "--username=u", "--api-key-file", empty}, "is empty"},
 		"no key file":             {nil, []string{url, "--username=u", "--api-key-file", key + "x"}, "no such file"},
 		"plain http to a network": {nil, []string{"--control-center-url=http://restapi.example", "--username=u", "--api-key-file", key}, "use https"},
-		"no time at all":          {nil, []string{"--default-timeout=0s"}, "above 0"},
+		"no time at all":          {nil, []string{"--default-timeout=0s"}, "--default-timeout must be above 0"},
 		"a default above the max": {nil, []string{"--default-timeout=20m"}, "--default-timeout 20m0s is above --max-timeout 10m0s"},
 		"an address that is none": {nil, []string{"--http-addr=nowhere"}, "--http-addr"},
 		"a key as a flag":         {nil, []string{"--api-key=secret"}, "unknown flag --api-key"},

@@ -4,7 +4,7 @@
 //
 //	GET /rws/api/v1/devices/{iccid}/usageInZone?cycleStartDate=&ratePlan=&zone=
 //
-// A [Sandbox] is an [net/http.Handler] that answers as Control Center does on
+// A [Sandbox] is an [http.Handler] that answers as Control Center does on
 // the wire: HTTP Basic credentials, the vendor's field names and their order,
 // null for usage that was not reported, flat error bodies with a string code.
 // It has three kinds of devices:

@@ -48,7 +48,7 @@ func WithBilling(zone *time.Location, cycleDay int) Option {
 			return errors.New("billing: no time zone")
 		}
 		if cycleDay < 1 || cycleDay > 31 {
-			return fmt.Errorf("billing: cycle day %d is not a day of a month", cycleDay)
+			return fmt.Errorf("billing: cycle day %d is not a day of a month, 1 to 31", cycleDay)
 		}
 		s.billing = billing{zone: zone, day: cycleDay}
 		return nil

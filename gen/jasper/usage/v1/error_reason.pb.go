@@ -24,8 +24,9 @@ const (
 // ErrorReason says why a call failed. It is the reason of the google.rpc.ErrorInfo, of the domain "usage.jasper",
 // that a failed call carries: the value's name without the prefix ERROR_REASON_, such as DEVICE_NOT_FOUND.
 //
-// Where Control Center refused, the ErrorInfo's metadata has upstream_code, its error code, and upstream_status, the
-// HTTP status of its answer. A call that ends because its deadline passed or its caller left has no reason.
+// Where Control Center answered, the ErrorInfo's metadata has upstream_status, the HTTP status of its answer, and, when
+// the answer has one, upstream_code, its error code. There is no ErrorInfo when the deadline passed, the caller left, or
+// the gRPC library itself refused the call: an unknown method, a message too large or not UTF-8.
 type ErrorReason int32
 
 const (
@@ -37,7 +38,8 @@ const (
 	// Control Center does not take the cycle_start_date. INVALID_ARGUMENT with a google.rpc.BadRequest.
 	ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE ErrorReason = 2
 	// The cycle_start_date lies before the oldest cycle that Control Center keeps. OUT_OF_RANGE with a
-	// google.rpc.BadRequest; the metadata's earliest_date is the earliest day it takes, YYYY-MM-DD.
+	// google.rpc.BadRequest; the metadata's earliest_date is the earliest day it takes, YYYY-MM-DD, where it
+	// tells it.
 	ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE ErrorReason = 3
 	// Control Center knows no such zone. INVALID_ARGUMENT with a google.rpc.BadRequest.
 	ErrorReason_ERROR_REASON_INVALID_ZONE ErrorReason = 4
@@ -55,10 +57,10 @@ const (
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 9
 	// Control Center cannot be reached or fails. UNAVAILABLE with a google.rpc.RetryInfo.
 	ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE ErrorReason = 10
-	// Control Center's answer cannot be trusted: it cannot be read, is too large, is for another device or cycle, or
-	// has a unit that is not known. INTERNAL.
+	// Control Center's answer cannot be trusted: it cannot be read, is too large, is for another device or cycle,
+	// has a unit that is not known, or adds up to more than 2^63-1, which a filter can avoid. INTERNAL.
 	ErrorReason_ERROR_REASON_UPSTREAM_INVALID_RESPONSE ErrorReason = 11
-	// Control Center refused with a code that the service does not know. UNKNOWN.
+	// Control Center refused with a code, or without one with an HTTP status, that the service does not know. UNKNOWN.
 	ErrorReason_ERROR_REASON_UPSTREAM_ERROR ErrorReason = 12
 	// The service itself failed; its log has the cause under the reply's x-request-id. INTERNAL.
 	ErrorReason_ERROR_REASON_SERVICE_FAILED ErrorReason = 13

@@ -120,7 +120,7 @@ type GetDeviceUsageInZoneResponse struct {
 	// The usage by rate plan, sorted by rate plan and version. Empty: Control Center reported no usage.
 	RatePlanUsages []*RatePlanUsage `protobuf:"bytes,4,rep,name=rate_plan_usages,json=ratePlanUsages,proto3" json:"rate_plan_usages,omitempty"`
 	// The sum over all rate plans and zones of this answer. Always set; a kind of usage is set in it when it is set
-	// in any zone.
+	// in any zone. A sum above 2^63-1 fails the call.
 	Total         *Usage `protobuf:"bytes,5,opt,name=total,proto3" json:"total,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

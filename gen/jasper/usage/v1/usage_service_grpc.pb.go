@@ -29,8 +29,8 @@ const (
 // UsageService answers what a SIM on Cisco IoT Control Center used, by rate plan and zone.
 //
 // A call that fails carries a google.rpc.ErrorInfo of the domain "usage.jasper" whose reason is a value of
-// ErrorReason. The reply's header has x-request-id, x-usage-account (the Control Center account that answered)
-// and x-usage-source (live: Control Center was asked for this call).
+// ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked;
+// an answer's also x-usage-source (live: Control Center was asked for this call).
 type UsageServiceClient interface {
 	// GetDeviceUsageInZone returns one device's usage in one billing cycle, by rate plan and zone.
 	//
@@ -64,8 +64,8 @@ func (c *usageServiceClient) GetDeviceUsageInZone(ctx context.Context, in *GetDe
 // UsageService answers what a SIM on Cisco IoT Control Center used, by rate plan and zone.
 //
 // A call that fails carries a google.rpc.ErrorInfo of the domain "usage.jasper" whose reason is a value of
-// ErrorReason. The reply's header has x-request-id, x-usage-account (the Control Center account that answered)
-// and x-usage-source (live: Control Center was asked for this call).
+// ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked;
+// an answer's also x-usage-source (live: Control Center was asked for this call).
 type UsageServiceServer interface {
 	// GetDeviceUsageInZone returns one device's usage in one billing cycle, by rate plan and zone.
 	//

@@ -1,0 +1,75 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+const (
+	// headerGRPCTimeout is how a REST caller gives a deadline, in the form that gRPC's own header has.
+	headerGRPCTimeout = "Grpc-Timeout"
+	// headerTimeout carries it between the doors. As the deadline of the in-process call it would end that call from the
+	// gateway's side first, and the server would take a deadline that passed for a caller that left.
+	headerTimeout = "x-rest-timeout"
+)
+
+// withDeadline gives a call without a deadline the default one and cuts a longer one to the greatest.
+func withDeadline(otherwise, greatest time.Duration) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		timeout := greatest
+		if asked, ok := restTimeout(ctx); ok {
+			timeout = min(asked, greatest)
+		} else if _, ok := ctx.Deadline(); !ok {
+			timeout = otherwise
+		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return handler(ctx, req)
+	}
+}
+
+// restTimeout is the deadline that the gateway passes on.
+func restTimeout(ctx context.Context) (time.Duration, bool) {
+	values := metadata.ValueFromIncomingContext(ctx, headerTimeout)
+	if len(values) == 0 {
+		return 0, false
+	}
+	timeout, err := time.ParseDuration(values[0])
+	return timeout, err == nil
+}
+
+var (
+	grpcTimeout      = regexp.MustCompile(`^(\d{1,8})([HMSmun])$`)
+	grpcTimeoutUnits = map[string]time.Duration{
+		"H": time.Hour, "M": time.Minute, "S": time.Second, "m": time.Millisecond, "u": time.Microsecond, "n": time.Nanosecond,
+	}
+)
+
+// passTimeout takes a REST caller's deadline out of the headers and puts it where withDeadline looks for it.
+func passTimeout(header http.Header) error {
+	header.Del(headerTimeout)
+	text := header.Get(headerGRPCTimeout)
+	if text == "" {
+		return nil
+	}
+	header.Del(headerGRPCTimeout)
+	match := grpcTimeout.FindStringSubmatch(text)
+	if match == nil {
+		return fmt.Errorf("%q is no timeout; write up to 8 digits and a unit, H, M, S, m (milliseconds), u or n, such as 30S", text)
+	}
+	unit := grpcTimeoutUnits[match[2]]
+	n, err := strconv.ParseInt(match[1], 10, 64)
+	if err != nil || n > math.MaxInt64/int64(unit) {
+		n = math.MaxInt64 / int64(unit) // it is cut to the greatest deadline anyway
+	}
+	header.Set(headerTimeout, (time.Duration(n) * unit).String())
+	return nil
+}
