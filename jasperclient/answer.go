@@ -32,7 +32,7 @@ func (c *Client) do(req *http.Request) (*answer, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes+1))
-	if err != nil {
+	if err != nil && resp.StatusCode != http.StatusTooManyRequests { // which says all by itself
 		return nil, unavailable(req.Context(), resp.StatusCode, err)
 	}
 	return &answer{
@@ -74,29 +74,34 @@ func isHTML(header http.Header, body []byte) bool {
 	return mediaType == "text/html" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
 }
 
+// maxRetryAfter bounds what a server can ask for by mistake.
+const maxRetryAfter = 24 * time.Hour
+
 // retryAfter reads both forms of the header: seconds and a date (RFC 9110, section 10.2.3).
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
+	var wait time.Duration
 	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = at.Sub(now)
 	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
+	return min(max(wait, 0), maxRetryAfter)
 }
 
 // refusal is the answer as an error, nil for an answer that should hold the usage.
 func (a *answer) refusal() error {
-	code, message := errorBody(a.body)
+	code, message, refused := errorBody(a.body)
 	switch {
-	case code != "":
+	case refused:
 		return a.apiError(code, message)
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status == http.StatusTooManyRequests:
 		return a.apiError("", message)
 	case a.html:
 		return &UnavailableError{HTTPStatus: a.status, RetryAfter: a.retryAfter,
 			Err: fmt.Errorf("an HTML page in place of JSON (HTTP status %d)", a.status)}
+	case a.status >= 300 && a.status <= 399:
+		return &InvalidResponseError{HTTPStatus: a.status, Err: errRedirect}
 	case a.status < 200 || a.status > 299:
 		return a.apiError("", message)
 	case a.tooLarge:

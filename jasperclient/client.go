@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -59,6 +61,9 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 	if credentials.Username == "" || credentials.APIKey == "" {
 		return nil, errors.New("jasperclient: credentials need a user name and an API key")
 	}
+	if !printable(credentials.Username) || !printable(credentials.APIKey) {
+		return nil, errors.New("jasperclient: the user name or the API key has characters that cannot be seen, such as a line's end")
+	}
 	if strings.Contains(credentials.Username, ":") {
 		return nil, errors.New("jasperclient: HTTP Basic allows no colon in a user name (RFC 7617, section 2)")
 	}
@@ -75,6 +80,10 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		c.http.Transport = newTransport()
 	}
 	return c, nil
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) })
 }
 
 // newTransport has the settings of http.DefaultTransport, and connections of its own for Close to let go of.

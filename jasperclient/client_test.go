@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -163,6 +164,9 @@ func TestUsageInZoneDecodes(t *testing.T) {
 			answer(`{"Rate Plan A, 1":[` + record() + `],"Rate Plan A, 1":[` + record("zone", `"Zone B"`) + `]}`),
 			usage(planA(zone(voice), jasperclient.ZoneUsage{Zone: "Zone B", Usage: voice})),
 		},
+		"no error": {
+			strings.Replace(plans(record()), "{", `{"errorCode":null,"errorMessage":null,`, 1), usage(planA(zone(voice))),
+		},
 		"an empty map":  {answer(`{}`), usage()},
 		"a null map":    {answer(`null`), usage()},
 		"a missing map": {strings.Replace(answer(`0`), `,"deviceCycleUsageInZones":0`, "", 1), usage()},
@@ -190,37 +194,52 @@ func TestUsageInZoneRefusesUntrustedAnswers(t *testing.T) {
 		body  string
 		want  string
 	}{
-		"another device":          {query, strings.Replace(plans(record()), "0031", "0032", 1), "another device"},
-		"a 20-digit ICCID cut":    {jasperclient.UsageQuery{ICCID: exampleICCID + "9"}, plans(record()), "another device"},
-		"no ICCID":                {query, strings.Replace(plans(record()), `"iccid"`, `"x"`, 1), "iccid"},
-		"no time":                 {query, strings.Replace(plans(record()), `"timeStamp"`, `"x"`, 1), "lacks timeStamp"},
-		"a date for a time":       {query, strings.Replace(plans(record()), "2016-11-10T05:31:17.557Z", "2016-11-10", 1), "no time"},
-		"a cycle turned round":    {query, strings.Replace(plans(record()), "2016-10-31", "2017-10-31", 1), "ends before"},
-		"a cycle without the day": {onDay(2), plans(record()), "does not hold 2016-12-02"},
-		"another plan":            {jasperclient.UsageQuery{ICCID: exampleICCID, RatePlan: "Rate Plan B"}, plans(record()), "asked for"},
-		"another zone":            {jasperclient.UsageQuery{ICCID: exampleICCID, Zone: "Zone B"}, plans(record()), "asked for"},
-		"an unknown data unit":    {query, plans(record("dataUsage", "1", "dataUsageUnit", `"kilobytes"`)), "kilobytes"},
-		"seconds of data":         {query, plans(record("dataUsage", "1", "dataUsageUnit", `"seconds"`)), "dataUsage"},
-		"an unknown voice unit":   {query, plans(record("voiceMOUsageUnit", `"minutes"`)), "minutes"},
-		"a number without unit":   {query, plans(record("voiceMOUsageUnit", "null")), "voiceMOUsage"},
-		"a fraction":              {query, plans(record("voiceMOUsage", "6.5")), "6.5"},
-		"2^63":                    {query, plans(record("voiceMOUsage", "9223372036854775808")), "9223372036854775808"},
-		"a huge exponent":         {query, plans(record("voiceMOUsage", "1e999999999")), "1e999999999"},
-		"a negative count":        {query, plans(record("smsmousage", "-1")), "-1"},
-		"a word for a number":     {query, plans(record("voiceMOUsage", `"many"`)), "many"},
-		"an empty number":         {query, plans(record("voiceMOUsage", `""`)), "no count"},
-		"no plan":                 {query, plans(record("ratePlan", "null")), "lacks ratePlan"},
-		"no version":              {query, plans(record("ratePlanVersion", "null")), "lacks ratePlan"},
-		"a version past int32":    {query, plans(record("ratePlanVersion", "4294967297")), "4294967297"},
-		"no zone":                 {query, plans(record("zone", "null")), "lacks ratePlan"},
-		"an empty array's key":    {query, answer(`{"Rate Plan A":[]}`), "Rate Plan A"},
-		"a map that is a list":    {query, answer(`[]`), "no object"},
-		"malformed JSON":          {query, plans(record()) + "}", "cannot be read"},
-		"truncated JSON":          {query, strings.TrimSuffix(plans(record()), "}"), "cannot be read"},
-		"no JSON":                 {query, "OK", "cannot be read"},
-		"nothing":                 {query, "", "cannot be read"},
-		"not UTF-8":               {query, plans(record("zone", "\"Z\xfcrich\"")), "UTF-8"},
-		"over 1 MiB":              {query, plans(record()) + strings.Repeat(" ", 1<<20), "more than 1048576 bytes"},
+		"another device":           {query, strings.Replace(plans(record()), "0031", "0032", 1), "another device"},
+		"a 20-digit ICCID cut":     {jasperclient.UsageQuery{ICCID: exampleICCID + "9"}, plans(record()), "another device"},
+		"no ICCID":                 {query, strings.Replace(plans(record()), `"iccid"`, `"x"`, 1), "iccid"},
+		"no end of the cycle":      {query, strings.Replace(plans(record()), `"cycleEndDate"`, `"x"`, 1), "lacks timeStamp"},
+		"a time before computers":  {query, strings.Replace(plans(record()), "2016-11-10T05:31", "1969-11-10T05:31", 1), "no time"},
+		"a time past year 9999":    {query, strings.Replace(plans(record()), "2016-11-30T10:29:59.000Z", "9999-12-31T23:59:59-12:00", 1), "no time"},
+		"no time":                  {query, strings.Replace(plans(record()), `"timeStamp"`, `"x"`, 1), "lacks timeStamp"},
+		"a date for a time":        {query, strings.Replace(plans(record()), "2016-11-10T05:31:17.557Z", "2016-11-10", 1), "no time"},
+		"a cycle turned round":     {query, strings.Replace(plans(record()), "2016-10-31", "2017-10-31", 1), "ends before"},
+		"a cycle without the day":  {onDay(2), plans(record()), "does not hold 2016-12-02"},
+		"another plan":             {jasperclient.UsageQuery{ICCID: exampleICCID, RatePlan: "Rate Plan B"}, plans(record()), "asked for"},
+		"another zone":             {jasperclient.UsageQuery{ICCID: exampleICCID, Zone: "Zone B"}, plans(record()), "asked for"},
+		"an unknown data unit":     {query, plans(record("dataUsage", "1", "dataUsageUnit", `"kilobytes"`)), "kilobytes"},
+		"seconds of data":          {query, plans(record("dataUsage", "1", "dataUsageUnit", `"seconds"`)), "dataUsage"},
+		"an unknown incoming unit": {query, plans(record("voiceMTUsage", "1", "voiceMTUsageUnit", `"minutes"`)), "voiceMTUsage"},
+		"an unknown voice unit":    {query, plans(record("voiceMOUsageUnit", `"minutes"`)), "minutes"},
+		"a number without unit":    {query, plans(record("voiceMOUsageUnit", "null")), "voiceMOUsage"},
+		"a fraction":               {query, plans(record("voiceMOUsage", "6.5")), "6.5"},
+		"2^63":                     {query, plans(record("voiceMOUsage", "9223372036854775808")), "9223372036854775808"},
+		"a huge exponent":          {query, plans(record("voiceMOUsage", "1e999999999")), "1e999999999"},
+		"a negative count":         {query, plans(record("smsmousage", "-1")), "-1"},
+		"a word for a number":      {query, plans(record("voiceMOUsage", `"many"`)), "many"},
+		"an empty number":          {query, plans(record("voiceMOUsage", `""`)), "no count"},
+		"no plan":                  {query, plans(record("ratePlan", "null")), "lacks ratePlan"},
+		"no version":               {query, plans(record("ratePlanVersion", "null")), "lacks ratePlan"},
+		"a version past int32":     {query, plans(record("ratePlanVersion", "4294967297")), "4294967297"},
+		"no zone":                  {query, plans(record("zone", "null")), "lacks ratePlan"},
+		"an empty array's key":     {query, answer(`{"Rate Plan A":[]}`), "Rate Plan A"},
+		"a map that is a list":     {query, answer(`[]`), "no object"},
+		"malformed JSON":           {query, plans(record()) + "}", "cannot be read"},
+		"truncated JSON":           {query, strings.TrimSuffix(plans(record()), "}"), "cannot be read"},
+		"no JSON":                  {query, "OK", "cannot be read"},
+		"nothing":                  {query, "", "cannot be read"},
+		"a count twice":            {query, plans(strings.Replace(record(), "{", `{"voiceMOUsage":7,`, 1)), "twice"},
+		"a unit twice":             {query, plans(strings.Replace(record(), "{", `{"VOICEMOUSAGEUNIT":"minutes",`, 1)), "twice"},
+		"all usage twice":          {query, strings.Replace(plans(record()), "{", `{"deviceCycleUsageInZones":{},`, 1), "twice"},
+		"two ICCIDs":               {query, strings.Replace(plans(record()), "{", `{"iccid":"8988217755520000032",`, 1), "twice"},
+		"a code taken back":        {query, strings.Replace(plans(record()), "{", `{"errorCode":"20000001","errorCode":null,`, 1), "twice"},
+		"a record twice":           {query, plans(record(), record()), "two records"},
+		"a record under two keys":  {query, answer(`{"Rate Plan A, 1":[` + record() + `],"Rate Plan B, 1":[` + record() + `]}`), "two records"},
+		"half a surrogate pair":    {query, plans(record("zone", `"\ud800"`)), "cannot be decoded"},
+		"a plan without a name":    {query, plans(record("ratePlan", `""`)), "lacks ratePlan"},
+		"a unit that looks alike":  {query, plans(record("dataUsage", "1", "dataUsageUnit", `"byte\u017f"`)), "unit"},
+		"a negative version":       {query, answer(`{"A, -1":[]}`), "no version number"},
+		"not UTF-8":                {query, plans(record("zone", "\"Z\xfcrich\"")), "UTF-8"},
+		"over 1 MiB":               {query, plans(record()) + strings.Repeat(" ", 1<<20), "more than 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := newClient(t, respond(http.StatusOK, test.body))
@@ -277,6 +296,22 @@ func TestUsageInZoneTellsRefusalsApart(t *testing.T) {
 			400, nil, `{"errorMessage":"x","errorCode":10000028}`,
 			&jasperclient.APIError{Code: jasperclient.CodeInvalidRequest, HTTPStatus: 400, Message: "x"},
 		},
+		"a code in escapes": {
+			404, nil, `{"errorCode":"\u00320000001"}`, &jasperclient.APIError{Code: jasperclient.CodeResourceNotFound, HTTPStatus: 404},
+		},
+		"a code behind a BOM": {
+			404, nil, "\uFEFF" + `{"errorCode":"20000001"}`, &jasperclient.APIError{Code: jasperclient.CodeResourceNotFound, HTTPStatus: 404},
+		},
+		"a code that is none": {
+			200, nil, `{"errorCode":{"iccid":"8988217755520000031"}}`, &jasperclient.APIError{HTTPStatus: 200},
+		},
+		"a text without end": {
+			400, nil, `{"errorCode":"1","errorMessage":"` + strings.Repeat("ü", 600) + `"}`,
+			&jasperclient.APIError{Code: "1", HTTPStatus: 400, Message: strings.Repeat("ü", 500) + "…"},
+		},
+		"a wait of centuries":   {429, http.Header{"Retry-After": {"2147483647"}}, "", &jasperclient.APIError{HTTPStatus: 429, RetryAfter: 24 * time.Hour}},
+		"a 429 that breaks off": {429, http.Header{"Retry-After": {"7"}, "Content-Length": {"100"}}, "{", &jasperclient.APIError{HTTPStatus: 429, RetryAfter: 7 * time.Second}},
+		"a redirect to nowhere": {301, nil, "", &jasperclient.InvalidResponseError{HTTPStatus: 301}},
 		"an unknown code": {
 			418, nil, `{"errorMessage":"x","errorCode":"99999999"}`,
 			&jasperclient.APIError{Code: "99999999", HTTPStatus: 418, Message: "x"},
@@ -293,13 +328,16 @@ func TestUsageInZoneTellsRefusalsApart(t *testing.T) {
 			401, nil, `{"errorMessage":"Full authentication is required to access this resource"}`,
 			&jasperclient.APIError{HTTPStatus: 401, Message: "Full authentication is required to access this resource"},
 		},
-		"no body":          {500, nil, "", &jasperclient.APIError{HTTPStatus: 500}},
-		"an HTML 403":      {403, nil, html, &jasperclient.APIError{HTTPStatus: 403}},
-		"seconds to wait":  {429, http.Header{"Retry-After": {"7"}}, "", &jasperclient.APIError{HTTPStatus: 429, RetryAfter: 7 * time.Second}},
-		"a date long past": {429, http.Header{"Retry-After": {"Fri, 31 Dec 1999 23:59:59 GMT"}}, "", &jasperclient.APIError{HTTPStatus: 429}},
-		"an HTML 502":      {502, nil, html, &jasperclient.UnavailableError{HTTPStatus: 502}},
-		"an HTML 404":      {404, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, "not here", &jasperclient.UnavailableError{HTTPStatus: 404}},
-		"an HTML 200":      {200, nil, "\n <!DOCTYPE html>", &jasperclient.UnavailableError{HTTPStatus: 200}},
+		"no body":           {500, nil, "", &jasperclient.APIError{HTTPStatus: 500}},
+		"an HTML 403":       {403, nil, html, &jasperclient.APIError{HTTPStatus: 403}},
+		"seconds to wait":   {429, http.Header{"Retry-After": {"7"}}, "", &jasperclient.APIError{HTTPStatus: 429, RetryAfter: 7 * time.Second}},
+		"a negative wait":   {429, http.Header{"Retry-After": {"-7"}}, "", &jasperclient.APIError{HTTPStatus: 429}},
+		"an HTML 429":       {429, nil, html, &jasperclient.APIError{HTTPStatus: 429}},
+		"a wait with a 503": {503, http.Header{"Retry-After": {"7"}}, html, &jasperclient.UnavailableError{HTTPStatus: 503, RetryAfter: 7 * time.Second}},
+		"a date long past":  {429, http.Header{"Retry-After": {"Fri, 31 Dec 1999 23:59:59 GMT"}}, "", &jasperclient.APIError{HTTPStatus: 429}},
+		"an HTML 502":       {502, nil, html, &jasperclient.UnavailableError{HTTPStatus: 502}},
+		"an HTML 404":       {404, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, "not here", &jasperclient.UnavailableError{HTTPStatus: 404}},
+		"an HTML 200":       {200, nil, "\n <!DOCTYPE html>", &jasperclient.UnavailableError{HTTPStatus: 200}},
 		"UTF-8 declared as ISO-8859-1": {
 			400, http.Header{"Content-Type": {"application/json;charset=ISO-8859-1"}}, `{"errorMessage":"Zürich","errorCode":"10000031"}`,
 			&jasperclient.APIError{Code: jasperclient.CodeInvalidZone, HTTPStatus: 400, Message: "Zürich"},
@@ -317,6 +355,9 @@ func TestUsageInZoneTellsRefusalsApart(t *testing.T) {
 			var unavailable *jasperclient.UnavailableError
 			if errors.As(err, &unavailable) {
 				unavailable.Err = nil
+			}
+			if invalid := (*jasperclient.InvalidResponseError)(nil); errors.As(err, &invalid) {
+				invalid.Err = nil
 			}
 			if diff := cmp.Diff(test.want, err); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -356,12 +397,13 @@ func TestUsageInZoneEndsWithItsContextOrItsTimeout(t *testing.T) {
 	arrived := make(chan struct{})
 	client := newClient(t, func(w http.ResponseWriter, r *http.Request) { close(arrived); hang(w, r) })
 	go func() { <-arrived; cancel() }()
-	if _, err := client.UsageInZone(ctx, query); !errors.Is(err, context.Canceled) {
+	_, err := client.UsageInZone(ctx, query)
+	if unavailable := (*jasperclient.UnavailableError)(nil); !errors.Is(err, context.Canceled) || errors.As(err, &unavailable) {
 		t.Errorf("the caller left: got %v, want context.Canceled", err)
 	}
 
 	client = newClient(t, hang, jasperclient.WithTimeout(time.Millisecond))
-	_, err := client.UsageInZone(t.Context(), query)
+	_, err = client.UsageInZone(t.Context(), query)
 	if unavailable := (*jasperclient.UnavailableError)(nil); !errors.As(err, &unavailable) {
 		t.Errorf("the client's timeout: got %v, want an UnavailableError", err)
 	}
@@ -399,6 +441,62 @@ func TestUsageInZoneSendsTheVendorsRequest(t *testing.T) {
 	}
 }
 
+// Names are compared without regard to letter case: whether Control Center does so too is unknown.
+func TestUsageInZoneTakesNamesInAnotherLetterCase(t *testing.T) {
+	client := newClient(t, respond(http.StatusOK, plans(record())))
+	query := jasperclient.UsageQuery{ICCID: exampleICCID, RatePlan: "rate plan a", Zone: "Default Zone"}
+	if _, err := client.UsageInZone(t.Context(), query); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUsageInZoneReadsNoEndlessBody(t *testing.T) {
+	client := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		for {
+			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+				return
+			}
+		}
+	})
+	_, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID})
+	if invalid := (*jasperclient.InvalidResponseError)(nil); !errors.As(err, &invalid) {
+		t.Errorf("got %v, want an InvalidResponseError", err)
+	}
+}
+
+// roundTripper is a transport of one function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestOptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var agent string
+		hang := jasperclient.WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			agent = r.Header.Get("User-Agent")
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}))
+		for want, opts := range map[time.Duration][]jasperclient.Option{
+			time.Minute:     {hang},
+			3 * time.Second: {hang, jasperclient.WithTimeout(3 * time.Second), jasperclient.WithUserAgent("meter/1")},
+		} {
+			client, err := jasperclient.New("https://restapi.example", jasperclient.Credentials{Username: "user", APIKey: apiKey}, opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			_, err = client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID})
+			if unavailable := (*jasperclient.UnavailableError)(nil); !errors.As(err, &unavailable) || time.Since(start) != want {
+				t.Errorf("after %v: %v; want an UnavailableError after %v", time.Since(start), err, want)
+			}
+			if wantAgent := map[time.Duration]string{time.Minute: "jasperclient", 3 * time.Second: "meter/1"}[want]; agent != wantAgent {
+				t.Errorf("user agent %q, want %q", agent, wantAgent)
+			}
+		}
+	})
+}
+
 func TestUsageInZoneAsksNothingWithoutAnICCID(t *testing.T) {
 	client := newClient(t, func(http.ResponseWriter, *http.Request) { t.Error("Control Center was asked") })
 	_, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: "../../secrets"})
@@ -418,6 +516,13 @@ func TestUsageInZoneFollowsNoRedirectToAnotherHost(t *testing.T) {
 	var invalid *jasperclient.InvalidResponseError
 	if !errors.As(err, &invalid) || invalid.HTTPStatus != http.StatusFound {
 		t.Errorf("got %v, want an InvalidResponseError with status 302", err)
+	}
+
+	client = newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://"+r.Host+r.RequestURI, http.StatusFound)
+	})
+	if _, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID}); !errors.As(err, &invalid) {
+		t.Errorf("another scheme: got %v, want an InvalidResponseError", err)
 	}
 
 	client = newClient(t, func(w http.ResponseWriter, r *http.Request) {
@@ -453,6 +558,8 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"a query":                  {"https://restapi1.jasper.com?a=b", good, "query"},
 		"no user name":             {"https://restapi1.jasper.com", jasperclient.Credentials{APIKey: apiKey}, "user name"},
 		"no key":                   {"https://restapi1.jasper.com", jasperclient.Credentials{Username: "user"}, "API key"},
+		"a BOM in the key":         {"https://restapi1.jasper.com", jasperclient.Credentials{Username: "user", APIKey: "\uFEFF" + apiKey}, "cannot be seen"},
+		"a line's end in the key":  {"https://restapi1.jasper.com", jasperclient.Credentials{Username: "user", APIKey: apiKey + "\n"}, "cannot be seen"},
 		"a colon in the user name": {"https://restapi1.jasper.com", jasperclient.Credentials{Username: "a:b", APIKey: apiKey}, "colon"},
 	} {
 		t.Run(name, func(t *testing.T) {

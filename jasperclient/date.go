@@ -19,7 +19,8 @@ var dateForm = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})(Z|\+00:00)?$`)
 func ParseDate(s string) (Date, error) {
 	match := dateForm.FindStringSubmatch(s)
 	if match == nil {
-		return Date{}, fmt.Errorf("%q is no date; write YYYY-MM-DD, YYYY-MM-DDZ or YYYY-MM-DD+00:00 (in a URL, + as %%2B)", s)
+		const shown = 40
+		return Date{}, fmt.Errorf("%.*q is no date; write YYYY-MM-DD, YYYY-MM-DDZ or YYYY-MM-DD+00:00 (in a URL, + as %%2B)", shown, s)
 	}
 	t, err := time.Parse(time.DateOnly, match[1])
 	if err != nil {

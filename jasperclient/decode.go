@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ func decodeUsage(body []byte) (*DeviceUsage, error) {
 		return nil, errors.New("it is not UTF-8")
 	}
 	var wire wireUsage
-	if err := json.Unmarshal(body, &wire); err != nil {
+	if err := json.Unmarshal(withoutBOM(body), &wire); err != nil {
 		return nil, fmt.Errorf("it cannot be read: %w", err)
 	}
 	iccid, err := ParseICCID(wire.ICCID)
@@ -63,25 +64,42 @@ func (u *DeviceUsage) answers(q UsageQuery) error {
 	return nil
 }
 
-// errorBody finds the code and text of an error's body; a body without an errorCode gives the text alone.
-func errorBody(body []byte) (Code, string) {
+// withoutBOM drops the mark with which some servers begin UTF-8.
+func withoutBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\uFEFF")) }
+
+// errorCode is what a code looks like: what does not is no code, but still a refusal.
+var errorCode = regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`)
+
+// maxMessage bounds the vendor's text, which goes into errors and logs.
+const maxMessage = 1000
+
+// errorBody finds the code and text of an error's body, and whether it has an errorCode at all.
+func errorBody(body []byte) (code Code, message string, refused bool) {
 	var wire struct {
-		ErrorCode    json.RawMessage `json:"errorCode"`
-		ErrorMessage string          `json:"errorMessage"`
+		ErrorCode    any    `json:"errorCode"`
+		ErrorMessage string `json:"errorMessage"`
 	}
+	dec := json.NewDecoder(bytes.NewReader(withoutBOM(bytes.ToValidUTF8(body, []byte("\uFFFD")))))
+	dec.UseNumber()
 	// A body that cannot be read has no code: its HTTP status must do.
-	_ = json.Unmarshal(bytes.ToValidUTF8(body, []byte("\uFFFD")), &wire)
-	code := strings.Trim(string(wire.ErrorCode), `" `)
-	if code == "null" {
-		code = ""
+	_ = dec.Decode(&wire)
+	text := fmt.Sprint(wire.ErrorCode)
+	refused = wire.ErrorCode != nil && text != ""
+	if refused && errorCode.MatchString(text) {
+		code = Code(text)
 	}
-	return Code(code), wire.ErrorMessage
+	message = wire.ErrorMessage
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
+	}
+	return code, message, refused
 }
 
 // ratePlans groups the records by the rate plan and version that they name themselves.
 func (w wirePlanZones) ratePlans() ([]RatePlanUsage, error) {
 	var plans []RatePlanUsage
 	index := map[planVersion]int{}
+	seen := map[planVersion]map[string]bool{}
 	place := func(pv planVersion) *RatePlanUsage {
 		i, ok := index[pv]
 		if !ok {
@@ -104,6 +122,13 @@ func (w wirePlanZones) ratePlans() ([]RatePlanUsage, error) {
 			if err != nil {
 				return nil, fmt.Errorf("a record of %q: %w", entry.key, err)
 			}
+			if seen[pv] == nil {
+				seen[pv] = map[string]bool{}
+			}
+			if seen[pv][zone.Zone] {
+				return nil, fmt.Errorf("two records are of %q, version %d, in %q", pv.plan, pv.version, zone.Zone)
+			}
+			seen[pv][zone.Zone] = true
 			plan := place(pv)
 			plan.Zones = append(plan.Zones, zone)
 		}
@@ -122,7 +147,7 @@ func parsePlanKey(key string) (planVersion, error) {
 	if i < 0 {
 		return planVersion{}, fmt.Errorf("the key %q is not a rate plan and its version", key)
 	}
-	version, err := strconv.ParseInt(key[i+2:], 10, 32)
+	version, err := strconv.ParseUint(key[i+2:], 10, 31)
 	if err != nil {
 		return planVersion{}, fmt.Errorf("the key %q ends in no version number", key)
 	}
@@ -131,8 +156,12 @@ func parsePlanKey(key string) (planVersion, error) {
 
 // usage converts one record.
 func (r *wireZone) usage() (planVersion, ZoneUsage, error) {
-	if r.RatePlan == nil || r.Zone == nil || r.Version.n == nil {
+	if r.RatePlan == nil || *r.RatePlan == "" || r.Zone == nil || r.Version.n == nil {
 		return planVersion{}, ZoneUsage{}, errors.New("it lacks ratePlan, ratePlanVersion or zone")
+	}
+	if strings.ContainsRune(*r.RatePlan+*r.Zone, utf8.RuneError) {
+		// encoding/json puts it in the place of half a surrogate pair: the name is not the one that was sent.
+		return planVersion{}, ZoneUsage{}, errors.New("a name in it has a character that cannot be decoded")
 	}
 	version := int32(*r.Version.n)
 	if int64(version) != *r.Version.n {
@@ -147,7 +176,7 @@ func (r *wireZone) usage() (planVersion, ZoneUsage, error) {
 		{"voiceMTUsage", r.VoiceMT, r.VoiceMTUnit, unitSeconds},
 		{"voiceMOUsage", r.VoiceMO, r.VoiceMOUnit, unitSeconds},
 	} {
-		if counted.count.n != nil && !strings.EqualFold(counted.unit, counted.known) {
+		if counted.count.n != nil && strings.ToLower(counted.unit) != counted.known {
 			return planVersion{}, ZoneUsage{}, fmt.Errorf("the unit of its %s is %q, not %s",
 				counted.name, counted.unit, counted.known)
 		}

@@ -19,7 +19,7 @@ func FuzzDecodeUsage(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		code, message := errorBody(body)
+		code, message, _ := errorBody(body)
 		if !utf8.ValidString(string(code)) || !utf8.ValidString(message) {
 			t.Errorf("errorBody: %q, %q", code, message)
 		}

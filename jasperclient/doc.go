@@ -19,7 +19,8 @@
 //   - *[InvalidResponseError]: the answer cannot be trusted.
 //   - the context's error, when the caller's deadline passed or the caller left.
 //
-// No error, log line or formatted value of this package holds the API key, and no error the ICCID.
+// No error, log line or formatted value of this package holds the API key. No error holds the ICCID either, unless
+// Control Center's own text or header has it.
 //
 // Control Center allows an account one call at a time and about one call a second, over all its users. The client
 // makes one call for each UsageInZone, at once: who shares an account keeps the callers apart.

@@ -41,6 +41,50 @@ const (
 	unitSeconds = "seconds"
 )
 
+// UnmarshalJSON reads the answer, unless a field stands in it twice.
+func (w *wireUsage) UnmarshalJSON(data []byte) error {
+	if err := uniqueNames(data); err != nil {
+		return err
+	}
+	type fields wireUsage
+	return json.Unmarshal(data, (*fields)(w))
+}
+
+// UnmarshalJSON reads the record, unless a field stands in it twice.
+func (r *wireZone) UnmarshalJSON(data []byte) error {
+	if err := uniqueNames(data); err != nil {
+		return err
+	}
+	type fields wireZone
+	return json.Unmarshal(data, (*fields)(r))
+}
+
+// uniqueNames refuses an object with one name twice, in any letter case: encoding/json would take the last of them, and
+// nobody knows which one is meant.
+func uniqueNames(object []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
+		return err // what is no object, encoding/json refuses or takes as null
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		name := strings.ToLower(token.(string)) // an object's key is a string, or Token fails
+		if seen[name] {
+			return fmt.Errorf("the field %q stands in one object twice", name)
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // wirePlanZones is the object of records by rate plan, its entries in the order of the wire. A Go map would lose the
 // order, and silently the first of two entries of one key.
 type wirePlanZones []wirePlan

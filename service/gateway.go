@@ -37,8 +37,7 @@ func newGateway(conn grpc.ClientConnInterface, log *AccessLog) (*gateway, error)
 		runtime.WithMiddlewares(g.check),
 		runtime.WithErrorHandler(g.writeError),
 		runtime.WithRoutingErrorHandler(g.writeRoutingError),
-		runtime.WithDisablePathLengthFallback(),
-		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithDisablePathLengthFallback(), // and with it X-HTTP-Method-Override
 		runtime.WithWriteContentLength(),
 	)
 	// Through the connection, not the handler: so REST passes the interceptors.

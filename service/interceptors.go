@@ -66,13 +66,3 @@ func withRecovery(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler
 	}()
 	return handler(ctx, req)
 }
-
-// withStreamRecovery does the same for streams, which reflection and health have.
-func withStreamRecovery(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = fail(stream.Context(), &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
-		}
-	}()
-	return handler(srv, stream)
-}

@@ -66,7 +66,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 				withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout),
 				withRecovery,
 			),
-			grpc.ChainStreamInterceptor(untilDrained(draining), withStreamRecovery),
+			grpc.ChainStreamInterceptor(untilDrained(draining)),
 			grpc.MaxRecvMsgSize(maxRequestBytes),
 		),
 		health:    health.NewServer(),

@@ -307,6 +307,9 @@ func TestErrorsAreAnsweredAlikeThroughBothDoors(t *testing.T) {
 		"a connection that breaks":  {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), example(), codes.Unavailable, 503, details{info(unavailable), retry(5 * time.Second)}},
 		"an answer that is no JSON": {respond(200, "OK"), example(), codes.Internal, 500, details{info(invalidResponse, "upstream_status", "200")}},
 		"an answer over 1 MiB":      {respond(200, `{"x":"`+strings.Repeat("x", 1<<20)+`"}`), example(), codes.Internal, 500, details{info(invalidResponse, "upstream_status", "200")}},
+		"a 429 with another code":   {respond(429, `{"errorCode":"99999999"}`), example(), codes.ResourceExhausted, 429, details{upstream(rateLimited, "99999999", 429), retry(time.Second)}},
+		"a 500 with another code":   {respond(500, `{"errorCode":"99999999"}`), example(), codes.Unknown, 500, details{upstream(unknown, "99999999", 500)}},
+		"a 401 with another code":   {respond(401, `{"errorCode":"99999999"}`), example(), codes.Unknown, 500, details{upstream(unknown, "99999999", 401)}},
 		"another device":            {respond(200, `{"iccid":"8988217755520000032","timeStamp":"2016-11-10T05:31:17.557Z","cycleStartDate":"2016-10-31T10:30:00.000Z","cycleEndDate":"2016-11-30T10:29:59.000Z"}`), example(), codes.Internal, 500, details{info(invalidResponse, "upstream_status", "200")}},
 		"an unknown unit":           {answer(`"dataUsage":1,"dataUsageUnit":"MB"`), example(), codes.Internal, 500, details{info(invalidResponse, "upstream_status", "200")}},
 		"a sum above 2^63-1":        {nil, device("8999901000000000134"), codes.Internal, 500, details{info(invalidResponse, "upstream_status", "200")}},
@@ -363,7 +366,11 @@ func checkStatus(t *testing.T, door string, got reply, code codes.Code, httpStat
 			}
 		}
 	}
-	if got.header["x-usage-source"] != "" || got.header["x-request-id"] == "" {
+	account := "test"
+	if info, ok := gotDetails[0:min(1, len(gotDetails))], true; ok && len(info) == 1 && got.atTheGateway {
+		account = ""
+	}
+	if got.header["x-usage-source"] != "" || got.header["x-request-id"] == "" || got.header["x-usage-account"] != account {
 		t.Errorf("%s: header %v", door, got.header)
 	}
 }
