@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -20,21 +19,17 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// An AccessLog writes one line a call. Credentials never reach it; an ICCID is shown by its last four digits.
-type AccessLog struct {
-	Logger *slog.Logger
-	// FullICCIDs shows ICCIDs whole.
-	FullICCIDs bool
-}
+// An accessLog writes one line a call. Credentials never reach it.
+type accessLog struct{ *slog.Logger }
 
 // unary logs the calls of the gRPC server, through whichever door they came.
-func (l *AccessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (l accessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	start := time.Now()
 	resp, err := handler(ctx, req)
 	attrs := []slog.Attr{slog.String("method", info.FullMethod)}
 	attrs = append(attrs, callerOf(ctx)...)
 	if question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest); ok {
-		attrs = append(attrs, slog.String("iccid", l.iccid(question.GetIccid())))
+		attrs = append(attrs, slog.String(iccidAttr, question.GetIccid()))
 	}
 	level := levelOf(status.Code(err))
 	if !strings.HasPrefix(info.FullMethod, "/"+usagev1.UsageService_ServiceDesc.ServiceName+"/") {
@@ -45,7 +40,7 @@ func (l *AccessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerIn
 }
 
 // write writes the line of a call that ended with err, nil for success.
-func (l *AccessLog) write(ctx context.Context, level slog.Level, id string, start time.Time, err error, attrs ...slog.Attr) {
+func (l accessLog) write(ctx context.Context, level slog.Level, id string, start time.Time, err error, attrs ...slog.Attr) {
 	st := status.Convert(err)
 	line := []slog.Attr{
 		slog.String("request_id", id),
@@ -60,9 +55,9 @@ func (l *AccessLog) write(ctx context.Context, level slog.Level, id string, star
 		}
 	}
 	if failed := (*callError)(nil); errors.As(err, &failed) {
-		line = append(line, slog.String("cause", l.text(failed.Error())))
+		line = append(line, slog.String("cause", failed.Error()))
 	}
-	l.Logger.LogAttrs(ctx, level, "call", line...)
+	l.LogAttrs(ctx, level, "call", line...)
 }
 
 // levelOf is an error for what an operator has to look into: a caller's own mistakes are not.
@@ -104,23 +99,4 @@ func callerOf(ctx context.Context) []slog.Attr {
 		attrs = append(attrs, slog.String("peer", strings.TrimSpace(hops[len(hops)-1])))
 	}
 	return attrs
-}
-
-var longDigits = regexp.MustCompile(`\d{14,}(\d{4})`)
-
-// text hides the ICCIDs in a text that is not ours, such as the vendor's.
-func (l *AccessLog) text(s string) string {
-	if l.FullICCIDs {
-		return s
-	}
-	return longDigits.ReplaceAllString(s, "…$1")
-}
-
-// iccid shows what was sent as an ICCID, however malformed.
-func (l *AccessLog) iccid(s string) string {
-	const shown = 4
-	if l.FullICCIDs || len(s) <= shown {
-		return s
-	}
-	return "…" + s[len(s)-shown:]
 }

@@ -16,7 +16,7 @@ import (
 const (
 	// headerGRPCTimeout is how a REST caller gives a deadline, in the form that gRPC's own header has.
 	headerGRPCTimeout = "Grpc-Timeout"
-	// headerTimeout carries it between the doors. As the deadline of the in-process call it would end that call from the
+	// headerTimeout carries it between the doors, in nanoseconds. As the deadline of the in-process call it would end that call from the
 	// gateway's side first, and the server would take a deadline that passed for a caller that left.
 	headerTimeout = "x-rest-timeout"
 )
@@ -42,8 +42,8 @@ func restTimeout(ctx context.Context) (time.Duration, bool) {
 	if len(values) == 0 {
 		return 0, false
 	}
-	timeout, err := time.ParseDuration(values[0])
-	return timeout, err == nil
+	nanoseconds, err := strconv.ParseInt(values[0], 10, 64)
+	return time.Duration(nanoseconds), err == nil
 }
 
 var (
@@ -70,6 +70,6 @@ func passTimeout(header http.Header) error {
 	if err != nil || n > math.MaxInt64/int64(unit) {
 		n = math.MaxInt64 / int64(unit) // it is cut to the greatest deadline anyway
 	}
-	header.Set(headerTimeout, (time.Duration(n) * unit).String())
+	header.Set(headerTimeout, strconv.FormatInt(n*int64(unit), 10))
 	return nil
 }

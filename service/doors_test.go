@@ -55,14 +55,15 @@ func newSandbox(t *testing.T, opts ...sandbox.Option) http.Handler {
 
 // A rig is a service behind its two doors on real TCP, in front of an upstream on real HTTP.
 type rig struct {
-	server *service.Server
-	served chan error
-	grpc   usagev1.UsageServiceClient
-	conn   *grpc.ClientConn
-	http   *http.Client
-	url    string
-	calls  *atomic.Int32 // that reached the upstream
-	log    *lockedBuffer
+	server   *service.Server
+	served   chan error
+	grpc     usagev1.UsageServiceClient
+	conn     *grpc.ClientConn
+	http     *http.Client
+	grpcAddr string
+	url      string
+	calls    *atomic.Int32 // that reached the upstream
+	log      *lockedBuffer
 }
 
 // lockedBuffer lets a test read the log while calls write it.
@@ -84,7 +85,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // newRig serves in front of the upstream.
-func newRig(t *testing.T, upstream http.Handler, changes ...func(*service.Config)) *rig {
+func newRig(t *testing.T, upstream http.Handler) *rig {
 	t.Helper()
 	calls := new(atomic.Int32)
 	controlCenter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +94,7 @@ func newRig(t *testing.T, upstream http.Handler, changes ...func(*service.Config
 	}))
 	t.Cleanup(controlCenter.Close)
 	client := newClient(t, controlCenter.URL)
-	r := newRigFor(t, service.New(client, "test"), changes...)
+	r := newRigFor(t, service.New(client, "test"))
 	r.calls = calls
 	return r
 }
@@ -114,7 +115,7 @@ func newRigFor(t *testing.T, usage *service.UsageService, changes ...func(*servi
 	cfg := service.Config{
 		DefaultTimeout: time.Minute,
 		MaxTimeout:     time.Minute,
-		AccessLog:      service.AccessLog{Logger: slog.New(slog.NewJSONHandler(r.log, nil))},
+		Logger:         slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{ReplaceAttr: service.MaskICCIDs})),
 	}
 	for _, change := range changes {
 		change(&cfg)
@@ -125,9 +126,8 @@ func newRigFor(t *testing.T, usage *service.UsageService, changes ...func(*servi
 	}
 	grpcListener, httpListener := listen(t), listen(t)
 	r.url = "http://" + httpListener.Addr().String()
-	if r.conn, err = grpc.NewClient(grpcListener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
-		t.Fatal(err)
-	}
+	r.grpcAddr = grpcListener.Addr().String()
+	r.conn = newConn(t, r.grpcAddr)
 	r.grpc = usagev1.NewUsageServiceClient(r.conn)
 	go func() { r.served <- r.server.Serve(grpcListener, httpListener) }()
 	t.Cleanup(func() {
@@ -139,6 +139,16 @@ func newRigFor(t *testing.T, usage *service.UsageService, changes ...func(*servi
 		}
 	})
 	return r
+}
+
+func newConn(t *testing.T, addr string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // a second close is an error
+	return conn
 }
 
 func listen(t *testing.T) net.Listener {

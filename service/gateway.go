@@ -24,10 +24,10 @@ import (
 // A gateway is the REST door: grpc-gateway in front of the gRPC server, with the rules that it lacks.
 type gateway struct {
 	mux *runtime.ServeMux
-	log *AccessLog
+	log accessLog
 }
 
-func newGateway(conn grpc.ClientConnInterface, log *AccessLog) (*gateway, error) {
+func newGateway(conn grpc.ClientConnInterface, log accessLog) (*gateway, error) {
 	g := &gateway{log: log}
 	g.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &stableJSON{}),
@@ -35,6 +35,7 @@ func newGateway(conn grpc.ClientConnInterface, log *AccessLog) (*gateway, error)
 		runtime.WithOutgoingHeaderMatcher(only(headerSource, headerAccount)), // ServeHTTP sets the request id
 		runtime.WithOutgoingTrailerMatcher(only()),
 		runtime.WithMiddlewares(g.check),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
 		runtime.WithErrorHandler(g.writeError),
 		runtime.WithRoutingErrorHandler(g.writeRoutingError),
 		runtime.WithDisablePathLengthFallback(), // and with it X-HTTP-Method-Override
@@ -60,8 +61,12 @@ func only(names ...string) runtime.HeaderMatcherFunc {
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := acceptRequestID(r.Header.Get(headerRequestID))
 	r.Header.Set(headerRequestID, id)
-	r.Body = http.NoBody // no method takes one
-	r.Header.Del("TE")   // no trailer is passed on
+	if r.ContentLength != 0 {
+		// No method takes a body: the reply does not wait for one, nor does the connection live on behind it.
+		r.Body = http.NoBody
+		w.Header().Set("Connection", "close")
+	}
+	r.Header.Del("TE") // no trailer is passed on
 	w.Header().Set(headerRequestID, id)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -1,10 +1,15 @@
 package service_test
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
@@ -39,12 +44,70 @@ func TestRESTRefusesWhatTheGatewayWouldPassOver(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			checkStatus(t, "REST", r.get(t.Context(), t, test.target), codes.InvalidArgument, http.StatusBadRequest,
+			got := r.get(t.Context(), t, test.target)
+			if strings.Contains(name, "twice") && !strings.Contains(got.status.String(), "more than once") {
+				t.Errorf("%v", got.status)
+			}
+			checkStatus(t, "REST", got, codes.InvalidArgument, http.StatusBadRequest,
 				[]proto.Message{info(usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST), fields(test.fields...)})
 		})
 	}
 	if calls := r.calls.Load(); calls != 0 {
 		t.Errorf("%d calls of Control Center", calls)
+	}
+}
+
+func TestRESTTellsTwentyFaultsAtMost(t *testing.T) {
+	r := newRig(t, newSandbox(t))
+	var query strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&query, "x%d=&", i)
+	}
+	got := r.get(t.Context(), t, usagePath+"?"+query.String())
+	faults := detailsOf(t, got.status)[1].(*errdetails.BadRequest).GetFieldViolations()
+	if len(faults) != 21 || faults[19].GetField()[:1] != "x" || faults[20].GetField() != "request" {
+		t.Errorf("%d faults, %v", len(faults), faults)
+	}
+}
+
+// The answer's bytes are stable, its empty lists are written, and what was not reported is absent.
+func TestRESTWritesStableJSON(t *testing.T) {
+	r := newRig(t, newSandbox(t))
+	for iccid, want := range map[string]string{
+		exampleICCID: `{"iccid":"8988217755520000031","timestamp":"2016-11-10T05:31:17.557Z",` +
+			`"billingCycle":{"startTime":"2016-10-31T10:30:00Z","endTime":"2016-11-30T10:29:59Z"},"ratePlanUsages":[` +
+			`{"ratePlan":"Rate Plan A","ratePlanVersion":1,"zoneUsages":[{"zone":"default zone","usage":{"voiceMoSeconds":"600"}}],` +
+			`"total":{"voiceMoSeconds":"600"}},` +
+			`{"ratePlan":"Rate Plan B","ratePlanVersion":2,"zoneUsages":[{"zone":"default zone","usage":` +
+			`{"dataBytes":"943718","voiceMoSeconds":"943718"}}],"total":{"dataBytes":"943718","voiceMoSeconds":"943718"}}],` +
+			`"total":{"dataBytes":"943718","voiceMoSeconds":"944318"}}` + "\n",
+		"8999901000000000050": `{"iccid":"8999901000000000050","timestamp":"2016-11-10T05:31:17.557Z",` +
+			`"billingCycle":{"startTime":"2016-10-31T10:30:00Z","endTime":"2016-11-30T10:29:59Z"},"ratePlanUsages":[],"total":{}}` + "\n",
+	} {
+		resp, err := r.http.Get(r.url + "/v1/devices/" + iccid + "/usageInZone")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if body, err := io.ReadAll(resp.Body); err != nil || string(body) != want {
+			t.Errorf("%v\n%s\nwant\n%s", err, body, want)
+		}
+	}
+}
+
+// No method takes a body, so an answer does not wait for one.
+func TestRESTWaitsForNoBody(t *testing.T) {
+	r := newRig(t, newSandbox(t))
+	endless, unfinished := io.Pipe()
+	defer unfinished.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // the server itself waits 10 s for a request to end
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+usagePath, endless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.do(t, req); got.response == nil {
+		t.Errorf("%v", got.status)
 	}
 }
 
@@ -70,7 +133,7 @@ func TestRESTHasOnePathAndOneMethod(t *testing.T) {
 	}{
 		{http.MethodGet, "/", nil, codes.NotFound, http.StatusNotFound},
 		{http.MethodGet, usagePath + "/", nil, codes.NotFound, http.StatusNotFound},
-		{http.MethodGet, "/v1/devices/1%2F2/usageInZone", nil, codes.NotFound, http.StatusNotFound},
+		{http.MethodGet, "/v1/devices/" + exampleICCID + "%2FusageInZone", nil, codes.NotFound, http.StatusNotFound},
 		{http.MethodGet, strings.Replace(usagePath, "/v1", "/v2", 1), nil, codes.NotFound, http.StatusNotFound},
 		{http.MethodPost, "/unknown", nil, codes.NotFound, http.StatusNotFound},
 		{http.MethodPost, usagePath, nil, codes.Unimplemented, http.StatusMethodNotAllowed},
@@ -124,6 +187,7 @@ func TestRESTPassesAllowedHeadersAlone(t *testing.T) {
 	}
 	resp.Body.Close()
 	for name, want := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "Content-Length": "584",
 		"X-Request-Id": "id-of-the-caller", "X-Usage-Source": "live", "X-Usage-Account": "test", "Cache-Control": "no-store",
 	} {
 		if got := resp.Header.Values(name); len(got) != 1 || got[0] != want {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -26,7 +27,7 @@ func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZone
 	req := &usagev1.GetDeviceUsageInZoneRequest{}
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		bad.violate("query", fmt.Errorf("%w; percent-encode every value", err))
+		bad.violate("query", errors.New("it cannot be decoded; percent-encode every value, and ; as %3B"))
 	}
 	given := map[protoreflect.Name]bool{}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
@@ -43,6 +44,8 @@ func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZone
 		}
 		given[field] = true
 		if err != nil {
+			const shown = 100
+			name = name[:min(len(name), shown)]
 			bad.violate(cmp.Or(string(field), strings.ToValidUTF8(name, "\uFFFD")), err)
 		}
 	}

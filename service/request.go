@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -23,8 +24,21 @@ func (e *requestError) Error() string {
 	return strings.Join(texts, "; ")
 }
 
+const (
+	// maxViolations bounds the answer to a request with thousands of faults.
+	maxViolations = 20
+	// maxNameBytes is far above any name of a rate plan or zone; errors repeat it, and gRPC sends errors as headers.
+	maxNameBytes = 1024
+)
+
 // violate notes that a field, by its name in the contract or as the caller wrote it, is at fault.
 func (e *requestError) violate(field string, err error) {
+	switch len(e.violations) {
+	case maxViolations:
+		field, err = "request", errors.New("it has more faults than are told here")
+	case maxViolations + 1:
+		return
+	}
 	e.violations = append(e.violations, &errdetails.BadRequest_FieldViolation{Field: field, Description: err.Error()})
 }
 
@@ -39,6 +53,11 @@ func validate(req *usagev1.GetDeviceUsageInZoneRequest) (jasperclient.UsageQuery
 	if date := req.GetCycleStartDate(); date != "" {
 		if query.CycleStartDate, err = jasperclient.ParseDate(date); err != nil {
 			bad.violate("cycle_start_date", err)
+		}
+	}
+	for _, name := range []struct{ field, value string }{{"rate_plan", query.RatePlan}, {"zone", query.Zone}} {
+		if len(name.value) > maxNameBytes {
+			bad.violate(name.field, fmt.Errorf("it has %d bytes; give a name of at most %d", len(name.value), maxNameBytes))
 		}
 	}
 	if age := req.GetMaxAge(); age != nil {

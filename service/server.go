@@ -26,6 +26,8 @@ const (
 	maxHeaderBytes = 64 << 10
 	// inProcessBuffer is the window of the connection between the doors.
 	inProcessBuffer = 256 << 10
+	// connectTimeout bounds a gRPC caller's handshake, for which a shutdown waits.
+	connectTimeout = 5 * time.Second
 	// readTimeout and idleTimeout bound what a REST caller can leave open.
 	readTimeout = 10 * time.Second
 	idleTimeout = 2 * time.Minute
@@ -39,8 +41,8 @@ type Config struct {
 	DefaultTimeout time.Duration
 	// MaxTimeout cuts a longer deadline of a caller.
 	MaxTimeout time.Duration
-	// AccessLog gets a line a call.
-	AccessLog AccessLog
+	// Logger gets a line a call. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.
+	Logger *slog.Logger
 }
 
 // A Server is a UsageService behind its two doors: gRPC, and REST in front of the same gRPC server, so that both pass
@@ -49,6 +51,7 @@ type Server struct {
 	grpc      *grpc.Server
 	http      *http.Server
 	health    *health.Server
+	callers   cuttingListener
 	inProcess *bufconn.Listener
 	conn      *grpc.ClientConn
 	// endStreams ends the streams that a drain would wait for in vain.
@@ -62,12 +65,13 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 		grpc: grpc.NewServer(
 			grpc.ChainUnaryInterceptor(
 				withRequestID,
-				cfg.AccessLog.unary,
+				accessLog{cfg.Logger}.unary,
 				withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout),
 				withRecovery,
 			),
 			grpc.ChainStreamInterceptor(untilDrained(draining)),
 			grpc.MaxRecvMsgSize(maxRequestBytes),
+			grpc.ConnectionTimeout(connectTimeout),
 		),
 		health:    health.NewServer(),
 		inProcess: bufconn.Listen(inProcessBuffer),
@@ -87,7 +91,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := newGateway(s.conn, &cfg.AccessLog)
+	gateway, err := newGateway(s.conn, accessLog{cfg.Logger})
 	if err != nil {
 		return nil, errors.Join(err, s.conn.Close())
 	}
@@ -98,7 +102,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 		WriteTimeout:      cfg.MaxTimeout + writeMargin,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(cfg.AccessLog.Logger.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
 	}
 	return s, nil
 }
@@ -141,7 +145,8 @@ func (s *Server) Serve(grpcListener, httpListener net.Listener) error {
 			return err
 		})
 	}
-	serve(func() error { return s.grpc.Serve(grpcListener) })
+	s.callers.Listener = grpcListener
+	serve(func() error { return s.grpc.Serve(&s.callers) })
 	serve(func() error { return s.grpc.Serve(s.inProcess) })
 	serve(func() error { return s.http.Serve(httpListener) })
 	return doors.Wait()
@@ -167,6 +172,7 @@ func (s *Server) Close() {
 	// The errors are of no use to anybody now.
 	_ = s.http.Close()
 	s.endStreams()
+	s.callers.cutOff()
 	s.grpc.Stop()
 	_ = s.conn.Close()
 }

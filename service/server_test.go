@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -75,46 +76,72 @@ func TestAPanicFailsOneCallerAlone(t *testing.T) {
 	}
 }
 
+// The deadline that a call gets: the caller's, or the default, and never above the greatest.
 func TestDeadlines(t *testing.T) {
-	hang := service.New(controlCenterFunc(func(ctx context.Context, _ jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+	deadlines := make(chan time.Duration, 1)
+	r := newRigFor(t, service.New(controlCenterFunc(func(ctx context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+		deadline, _ := ctx.Deadline()
+		deadlines <- time.Until(deadline)
+		return &jasperclient.DeviceUsage{ICCID: q.ICCID, Timestamp: exampleTime, CycleStart: exampleTime, CycleEnd: exampleTime}, nil
+	}), "test"), func(cfg *service.Config) { cfg.DefaultTimeout, cfg.MaxTimeout = time.Hour, 10*time.Hour })
+	check := func(door string, want time.Duration) {
+		// A call reaches Control Center at once: a minute is more than this machine ever stands still.
+		if got := <-deadlines; got > want || got < want-time.Minute {
+			t.Errorf("%s: the deadline is in %v, want %v", door, got, want)
+		}
+	}
+	for asked, want := range map[time.Duration]time.Duration{
+		0: time.Hour, 5 * time.Hour: 5 * time.Hour, 20 * time.Hour: 10 * time.Hour,
+	} {
+		ctx, cancel := t.Context(), context.CancelFunc(func() {})
+		if asked != 0 {
+			ctx, cancel = context.WithTimeout(ctx, asked)
+		}
+		askGRPC(ctx, t, r, example())
+		cancel()
+		check("gRPC", want)
+	}
+	for header, want := range map[string]time.Duration{
+		"": time.Hour, "2H": 2 * time.Hour, "90M": 90 * time.Minute, "7200S": 2 * time.Hour, "7200000m": 2 * time.Hour,
+		"99999999H": 10 * time.Hour,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header != "" {
+			req.Header.Set("Grpc-Timeout", header)
+		}
+		req.Header.Set("X-Rest-Timeout", "1m") // is the gateway's own
+		r.do(t, req)
+		check("REST "+header, want)
+	}
+}
+
+// A deadline that passes is told as such through both doors, in the reply and in the log.
+func TestADeadlineThatPasses(t *testing.T) {
+	r := newRigFor(t, service.New(controlCenterFunc(func(ctx context.Context, _ jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
-	}), "test")
-	soon := func(cfg *service.Config) { cfg.DefaultTimeout, cfg.MaxTimeout = time.Millisecond, time.Millisecond }
-	byDefault := func(cfg *service.Config) { cfg.DefaultTimeout = time.Millisecond }
-	for name, test := range map[string]struct {
-		change  func(*service.Config)
-		timeout time.Duration // the caller's own; 0 is none
-	}{
-		"the default":                {byDefault, 0},
-		"the greatest cuts a longer": {soon, time.Hour},
-		"the caller's own":           {func(*service.Config) {}, 50 * time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRigFor(t, hang, test.change)
-			ctx := t.Context()
-			if test.timeout != 0 {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, test.timeout)
-				defer cancel()
-			}
-			if got := askGRPC(ctx, t, r, example()); codes.Code(got.status.GetCode()) != codes.DeadlineExceeded || got.status.GetDetails() != nil {
-				t.Errorf("gRPC: %v", got.status)
-			}
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if test.timeout != 0 {
-				req.Header.Set("Grpc-Timeout", fmt.Sprintf("%dm", test.timeout.Milliseconds()))
-			}
-			checkStatus(t, "REST", r.do(t, req), codes.DeadlineExceeded, http.StatusGatewayTimeout, nil)
-			for _, line := range r.lines(t) {
-				if line["door"] == "rest" && line["code"] != "DeadlineExceeded" {
-					t.Errorf("the log says %v", line)
-				}
-			}
-		})
+	}), "test"))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if got := askGRPC(ctx, t, r, example()); codes.Code(got.status.GetCode()) != codes.DeadlineExceeded {
+		t.Errorf("gRPC: %v", got.status)
+	}
+	for _, timeout := range []string{"1m", "0S", "999u", "999999n"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Grpc-Timeout", timeout)
+		checkStatus(t, "REST", r.do(t, req), codes.DeadlineExceeded, http.StatusGatewayTimeout, nil)
+	}
+	for _, line := range r.lines(t) {
+		// A gRPC caller's own library ends the call at the deadline, which can look like leaving.
+		if line["door"] == "rest" && (line["code"] != "DeadlineExceeded" || line["level"] != "WARN") {
+			t.Errorf("the log says %v", line)
+		}
 	}
 }
 
@@ -156,6 +183,14 @@ func TestACallerThatLeavesEndsItsCall(t *testing.T) {
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Errorf("REST: %v", err)
 	}
+	if err := r.server.Shutdown(t.Context()); err != nil { // the lines are written when the calls have ended
+		t.Fatal(err)
+	}
+	for _, line := range r.lines(t) {
+		if line["code"] != "Canceled" || line["level"] != "INFO" {
+			t.Errorf("the log says %v", line)
+		}
+	}
 }
 
 func TestTheAccessLogHasALineACall(t *testing.T) {
@@ -191,16 +226,36 @@ func TestTheAccessLogHasALineACall(t *testing.T) {
 	if byDoor["grpc"] != 2 || byDoor["rest"] != 3 {
 		t.Errorf("lines by door: %v", byDoor)
 	}
+	health := healthpb.NewHealthClient(r.conn)
+	if _, err := health.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil || strings.Contains(r.log.String(), "health") {
+		t.Errorf("a health check: %v, logged as\n%s", err, r.log)
+	}
 	for _, secret := range []string{apiKey, exampleICCID, "8988217755520000099"} {
 		if strings.Contains(r.log.String(), secret) {
 			t.Errorf("the log has %s:\n%s", secret, r.log)
 		}
 	}
 
-	whole := newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.AccessLog.FullICCIDs = true })
-	askGRPC(t.Context(), t, whole, example())
-	if !strings.Contains(whole.log.String(), exampleICCID) {
-		t.Errorf("FullICCIDs: %s", whole.log)
+}
+
+// What callers and Control Center send stays one bounded attribute, without ICCIDs and without forged addresses.
+func TestTheAccessLogTrustsNobody(t *testing.T) {
+	text := "no device " + exampleICCID + "\n" + strings.Repeat("x", 1<<20)
+	r := newRigFor(t, service.New(controlCenterFunc(func(context.Context, jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+		return nil, &jasperclient.APIError{Code: exampleICCID, HTTPStatus: http.StatusTeapot, Message: text}
+	}), "test"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Forwarded-For", "192.0.2.1, 192.0.2.2")
+	r.do(t, req)
+	lines := r.lines(t)
+	if len(lines) != 1 || lines[0]["peer"] != "127.0.0.1" || lines[0]["level"] != "ERROR" {
+		t.Errorf("%v", lines)
+	}
+	if log := r.log.String(); len(log) > 8<<10 || strings.Contains(log, exampleICCID) || !strings.Contains(log, "…0031") {
+		t.Errorf("%d bytes of log: %.1000s", len(log), log)
 	}
 }
 
@@ -284,5 +339,43 @@ func TestShutdownCutsOffWhatOutlastsIt(t *testing.T) {
 	}
 	if got := <-got; codes.Code(got.status.GetCode()) != codes.Unavailable {
 		t.Errorf("the call got %v", got.status)
+	}
+}
+
+// A caller that never speaks holds up neither the end of the grace period nor a second signal.
+func TestShutdownCutsOffASilentConnection(t *testing.T) {
+	r := newRig(t, newSandbox(t))
+	askGRPC(t.Context(), t, r, example()) // so that the doors are known to be served
+	silent, err := net.Dial("tcp", r.grpcAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	// Another connection is taken after it, so it has been taken too.
+	another := newConn(t, r.grpcAddr)
+	if _, err := healthpb.NewHealthClient(another).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	start := time.Now()
+	if err := r.server.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if took := time.Since(start); took > 4*time.Second { // it would be 5 s, the time for a handshake
+		t.Errorf("Shutdown took %v", took)
+	}
+}
+
+func TestOneDoorAloneIsNoService(t *testing.T) {
+	usage := service.New(newClient(t, "http://127.0.0.1:1"), "test")
+	server, err := service.NewServer(usage, service.Config{DefaultTimeout: time.Second, MaxTimeout: time.Second, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := listen(t)
+	broken.Close()
+	if err := server.Serve(listen(t), broken); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Serve: %v, want the broken door's error", err)
 	}
 }

@@ -83,6 +83,9 @@ func (e *callError) GRPCStatus() *status.Status { return e.status }
 
 // fail is err as the caller of the query sees it. A caller's gRPC library that retries waits as long as RetryInfo says.
 func fail(ctx context.Context, err error, query jasperclient.UsageQuery) error {
+	if ctx.Err() != nil && reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED {
+		err = ctx.Err() // grpc-go fails in many ways once the caller has left
+	}
 	st := toStatus(err, query)
 	if delay, ok := retryDelay(st); ok {
 		pushback := strconv.FormatInt(delay.Milliseconds(), 10)
@@ -104,7 +107,7 @@ func toStatus(err error, query jasperclient.UsageQuery) *status.Status {
 	st := status.New(public[reason].code, public[reason].text)
 	withDetails, err := st.WithDetails(details(reason, err, query)...)
 	if err != nil {
-		return st // marshalling a detail fails for invalid UTF-8 alone, which neither door lets in
+		return st // marshalling fails for invalid UTF-8 alone, which neither door nor jasperclient lets in
 	}
 	return withDetails
 }

@@ -1,6 +1,8 @@
 package service_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -20,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 	"github.com/zoneusage/zoneusage/service"
 )
@@ -271,6 +274,10 @@ func TestErrorsAreAnsweredAlikeThroughBothDoors(t *testing.T) {
 			nil, &request{Iccid: "8988217755520", CycleStartDate: "10.11.2016", MaxAge: durationpb.New(-time.Second)},
 			codes.InvalidArgument, 400, details{info(invalidRequest), fields("iccid", "cycle_start_date", "max_age")},
 		},
+		"names without end": {
+			nil, example(ratePlan(strings.Repeat("n", 1025)), zone(strings.Repeat("n", 1025))),
+			codes.InvalidArgument, 400, details{info(invalidRequest), fields("rate_plan", "zone")},
+		},
 		"no ICCID":             {nil, device(""), codes.InvalidArgument, 400, details{info(invalidRequest), fields("iccid")}},
 		"a day that is none":   {nil, example(on("2016-02-30")), codes.InvalidArgument, 400, details{info(invalidRequest), fields("cycle_start_date")}},
 		"10000012":             {nil, trouble("10000012"), codes.InvalidArgument, 400, details{upstream(invalidDate, "10000012", 400), fields("cycle_start_date")}},
@@ -323,7 +330,11 @@ func TestErrorsAreAnsweredAlikeThroughBothDoors(t *testing.T) {
 			}
 			r := newRig(t, controlCenter)
 			for door, ask := range doors {
-				checkStatus(t, door, ask(t.Context(), t, r, test.req), test.code, test.httpStatus, test.details)
+				got := ask(t.Context(), t, r, test.req)
+				checkStatus(t, door, got, test.code, test.httpStatus, test.details)
+				if got.header["x-usage-account"] != "test" {
+					t.Errorf("%s: header %v", door, got.header)
+				}
 			}
 			// One question is one call, and a malformed one none.
 			want := int32(len(doors))
@@ -366,11 +377,7 @@ func checkStatus(t *testing.T, door string, got reply, code codes.Code, httpStat
 			}
 		}
 	}
-	account := "test"
-	if info, ok := gotDetails[0:min(1, len(gotDetails))], true; ok && len(info) == 1 && got.atTheGateway {
-		account = ""
-	}
-	if got.header["x-usage-source"] != "" || got.header["x-request-id"] == "" || got.header["x-usage-account"] != account {
+	if got.header["x-usage-source"] != "" || got.header["x-request-id"] == "" {
 		t.Errorf("%s: header %v", door, got.header)
 	}
 }
@@ -403,5 +410,122 @@ func TestAnUnreachableControlCenterIsUnavailable(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// answerOf is a Control Center that always answers with these plans.
+func answerOf(plans ...jasperclient.RatePlanUsage) *service.UsageService {
+	return service.New(controlCenterFunc(func(_ context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+		return &jasperclient.DeviceUsage{ICCID: q.ICCID, Timestamp: exampleTime, CycleStart: exampleTime, CycleEnd: exampleTime, RatePlans: plans}, nil
+	}), "test")
+}
+
+// Control Center sorts its answer, as far as is known; the contract does not depend on it.
+func TestAnswersAreSorted(t *testing.T) {
+	used := func(zones ...string) (usage []jasperclient.ZoneUsage) {
+		for _, name := range zones {
+			usage = append(usage, jasperclient.ZoneUsage{Zone: name})
+		}
+		return usage
+	}
+	r := newRigFor(t, answerOf(
+		jasperclient.RatePlanUsage{RatePlan: "B", Version: 1},
+		jasperclient.RatePlanUsage{RatePlan: "A", Version: 10, Zones: used("z", "y", "x")},
+		jasperclient.RatePlanUsage{RatePlan: "A", Version: 9},
+	))
+	for door, ask := range doors {
+		var got []string
+		for _, plan := range ask(t.Context(), t, r, example()).response.GetRatePlanUsages() {
+			got = append(got, fmt.Sprint(plan.GetRatePlan(), " ", plan.GetRatePlanVersion()))
+			for _, zone := range plan.GetZoneUsages() {
+				got = append(got, zone.GetZone())
+			}
+		}
+		if diff := cmp.Diff([]string{"A 9", "A 10", "x", "y", "z", "B 1"}, got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", door, diff)
+		}
+	}
+}
+
+func TestATotalThatOverflowsIsAnError(t *testing.T) {
+	plan := func(name string, counts ...int64) jasperclient.RatePlanUsage {
+		usage := jasperclient.RatePlanUsage{RatePlan: name, Version: 1}
+		for i, n := range counts {
+			usage.Zones = append(usage.Zones, jasperclient.ZoneUsage{Zone: fmt.Sprint(i), Usage: jasperclient.Usage{SMSMOMessages: &n}})
+		}
+		return usage
+	}
+	for name, test := range map[string]struct {
+		usage *service.UsageService
+		fits  bool
+	}{
+		"within a plan":          {answerOf(plan("A", 1<<63-1, 1)), false},
+		"over plans":             {answerOf(plan("A", 1<<63-1), plan("B", 1)), false},
+		"far over 2^64":          {answerOf(plan("A", 1<<63-1, 1<<63-1, 1<<63-1)), false},
+		"the greatest that fits": {answerOf(plan("A", 1<<63-2), plan("B", 1)), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRigFor(t, test.usage)
+			for door, ask := range doors {
+				got := ask(t.Context(), t, r, example())
+				if test.fits {
+					if got.response.GetTotal().GetSmsMoMessages() != 1<<63-1 {
+						t.Errorf("%s: %v, %v", door, got.response, got.status)
+					}
+					continue
+				}
+				checkStatus(t, door, got, codes.Internal, http.StatusInternalServerError,
+					[]proto.Message{info(usagev1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_RESPONSE, "upstream_status", "200")})
+			}
+		})
+	}
+}
+
+// A call that the client's own timeout ends is Control Center's failure, not the caller's deadline; a wait of part of a
+// second is rounded up in the header that has whole ones.
+func TestErrorsOfTheClient(t *testing.T) {
+	for name, test := range map[string]struct {
+		err        error
+		code       codes.Code
+		httpStatus int
+		retryAfter map[string]string
+	}{
+		"its timeout": {
+			&jasperclient.UnavailableError{Err: context.DeadlineExceeded}, codes.Unavailable, http.StatusServiceUnavailable,
+			map[string]string{"REST": "5", "gRPC": "5000"},
+		},
+		"part of a second": {
+			&jasperclient.APIError{HTTPStatus: http.StatusTooManyRequests, RetryAfter: 1500 * time.Millisecond},
+			codes.ResourceExhausted, http.StatusTooManyRequests, map[string]string{"REST": "2", "gRPC": "1500"},
+		},
+		"anything else": {errors.New("a defect"), codes.Internal, http.StatusInternalServerError, map[string]string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRigFor(t, service.New(controlCenterFunc(func(context.Context, jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+				return nil, test.err
+			}), "test"))
+			for door, ask := range doors {
+				got := ask(t.Context(), t, r, example())
+				if codes.Code(got.status.GetCode()) != test.code || (door == "REST" && got.httpStatus != test.httpStatus) ||
+					got.retryAfter != test.retryAfter[door] {
+					t.Errorf("%s: %v, HTTP status %d, told to wait %q", door, got.status, got.httpStatus, got.retryAfter)
+				}
+			}
+		})
+	}
+}
+
+func TestAnInvalidDurationIsRefused(t *testing.T) {
+	r := newRig(t, newSandbox(t)) // REST cannot write one
+	got := askGRPC(t.Context(), t, r, example(func(r *request) { r.MaxAge = &durationpb.Duration{Seconds: 1, Nanos: -1} }))
+	checkStatus(t, "gRPC", got, codes.InvalidArgument, 0,
+		[]proto.Message{info(usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST), fields("max_age")})
+}
+
+func TestAMessageTooLargeIsRefused(t *testing.T) {
+	r := newRig(t, newSandbox(t))
+	got := askGRPC(t.Context(), t, r, example(zone(strings.Repeat("z", 64<<10))))
+	if codes.Code(got.status.GetCode()) != codes.ResourceExhausted || r.calls.Load() != 0 {
+		t.Errorf("%v after %d calls of Control Center", got.status, r.calls.Load())
 	}
 }

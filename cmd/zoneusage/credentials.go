@@ -9,7 +9,7 @@ import (
 // readAPIKey reads an API key from the file, or from the environment variable where no file is named; empty when neither
 // has one. There is no flag for a key: a process list shows flags.
 func readAPIKey(file, variable string) (string, error) {
-	key := os.Getenv(variable)
+	key := strings.TrimSpace(os.Getenv(variable))
 	if file == "" {
 		return key, nil
 	}

@@ -95,8 +95,8 @@ func (c *sandboxCommand) handler(key string) (http.Handler, error) {
 	}
 	if c.Clock != "" {
 		at, err := time.Parse(time.RFC3339, c.Clock)
-		if err != nil {
-			return nil, fmt.Errorf("--clock: %q is no time; write one like 2016-11-10T05:31:17.557Z", c.Clock)
+		if err != nil || at.Year() < 1970 || at.Year() > 9000 {
+			return nil, fmt.Errorf("--clock: %q is no time from 1970 to 9000; write one like 2016-11-10T05:31:17.557Z", c.Clock)
 		}
 		opts = append(opts, sandbox.WithClock(func() time.Time { return at }))
 	}

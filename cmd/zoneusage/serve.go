@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"google.golang.org/grpc/grpclog"
 
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
@@ -44,7 +45,10 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(app.Stderr, nil))
+	log := c.logger(app.Stderr)
+	// Also for what Go's libraries and gRPC's have to say.
+	slog.SetDefault(log)
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, slog.NewLogLogger(log.Handler(), slog.LevelError).Writer()))
 	upstream, err := c.connect(ctx)
 	if err != nil {
 		return err
@@ -53,7 +57,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	server, err := service.NewServer(service.New(upstream.client, upstream.account), service.Config{
 		DefaultTimeout: c.DefaultTimeout,
 		MaxTimeout:     c.MaxTimeout,
-		AccessLog:      service.AccessLog{Logger: log, FullICCIDs: c.LogFullICCIDs},
+		Logger:         log,
 	})
 	if err != nil {
 		return err
@@ -87,7 +91,18 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	return <-served
 }
 
+func (c *serveCommand) logger(w io.Writer) *slog.Logger {
+	replace := service.MaskICCIDs
+	if c.LogFullICCIDs {
+		replace = service.BoundAttrs
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: replace}))
+}
+
 func (c *serveCommand) check() error {
+	if c.GRPCAddr == "" || c.HTTPAddr == "" {
+		return errors.New("--grpc-addr and --http-addr must not be empty: that would be a free port on every address; write host:port")
+	}
 	for _, setting := range []struct {
 		flag  string
 		value time.Duration

@@ -44,6 +44,7 @@ func TestServeRefusesHalfAConfiguration(t *testing.T) {
 		"plain http to a network": {nil, []string{"--control-center-url=http://restapi.example", "--username=u", "--api-key-file", key}, "use https"},
 		"no time at all":          {nil, []string{"--default-timeout=0s"}, "--default-timeout must be above 0"},
 		"a default above the max": {nil, []string{"--default-timeout=20m"}, "--default-timeout 20m0s is above --max-timeout 10m0s"},
+		"an empty address":        {[]string{"ZONEUSAGE_HTTP_ADDR="}, nil, "must not be empty"},
 		"an address that is none": {nil, []string{"--http-addr=nowhere"}, "--http-addr"},
 		"a key as a flag":         {nil, []string{"--api-key=secret"}, "unknown flag --api-key"},
 	} {
