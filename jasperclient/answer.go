@@ -24,9 +24,6 @@ type answer struct {
 
 func (c *Client) do(req *http.Request) (*answer, error) {
 	resp, err := c.http.Do(req)
-	if errors.Is(err, errRedirect) {
-		return nil, &InvalidResponseError{HTTPStatus: redirectStatus(resp), Err: errRedirect}
-	}
 	if err != nil {
 		return nil, unavailable(req.Context(), 0, err)
 	}
@@ -42,14 +39,6 @@ func (c *Client) do(req *http.Request) (*answer, error) {
 		body:       body,
 		tooLarge:   len(body) > maxBodyBytes,
 	}, nil
-}
-
-// redirectStatus is the status of the refused redirect, which net/http hands over beside its error.
-func redirectStatus(resp *http.Response) int {
-	if resp == nil {
-		return 0
-	}
-	return resp.StatusCode
 }
 
 // unavailable is err as an [UnavailableError], unless the call failed because the caller's own context ended.
@@ -97,11 +86,11 @@ func (a *answer) refusal() error {
 		return a.apiError(code, message)
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status == http.StatusTooManyRequests:
 		return a.apiError("", message)
+	case a.status >= 300 && a.status <= 399:
+		return &InvalidResponseError{HTTPStatus: a.status, Err: errors.New("it redirects away from the API")}
 	case a.html:
 		return &UnavailableError{HTTPStatus: a.status, RetryAfter: a.retryAfter,
 			Err: fmt.Errorf("an HTML page in place of JSON (HTTP status %d)", a.status)}
-	case a.status >= 300 && a.status <= 399:
-		return &InvalidResponseError{HTTPStatus: a.status, Err: errRedirect}
 	case a.status < 200 || a.status > 299:
 		return a.apiError("", message)
 	case a.tooLarge:

@@ -18,8 +18,6 @@ const (
 	apiPath = "/rws/api/v1"
 	// maxBodyBytes is far above any answer seen: a record is about 300 bytes.
 	maxBodyBytes = 1 << 20
-	// maxRedirects on the same origin; to another one the client follows none.
-	maxRedirects = 3
 	// defaultTimeout bounds one call when the caller's context allows more.
 	defaultTimeout = time.Minute
 )
@@ -33,22 +31,40 @@ type Client struct {
 	userAgent string
 }
 
-// An Option changes a [Client] that [New] makes.
-type Option func(*Client)
+// An Option changes a [Client] that [New] makes. New fails when its value is impossible.
+type Option func(*Client) error
 
 // WithTransport sends the calls through rt in place of a transport with http.DefaultTransport's settings.
 func WithTransport(rt http.RoundTripper) Option {
-	return func(c *Client) { c.http.Transport = rt }
+	return func(c *Client) error {
+		if rt == nil {
+			return errors.New("jasperclient: the transport is nil")
+		}
+		c.http.Transport = rt
+		return nil
+	}
 }
 
 // WithTimeout bounds each call, from connecting to the answer's last byte, in place of a minute.
 func WithTimeout(d time.Duration) Option {
-	return func(c *Client) { c.http.Timeout = d }
+	return func(c *Client) error {
+		if d <= 0 {
+			return fmt.Errorf("jasperclient: the timeout must be above 0, but it is %s", d)
+		}
+		c.http.Timeout = d
+		return nil
+	}
 }
 
 // WithUserAgent names the calling program to Control Center.
 func WithUserAgent(name string) Option {
-	return func(c *Client) { c.userAgent = name }
+	return func(c *Client) error {
+		if !printable(name) {
+			return fmt.Errorf("jasperclient: the user agent %q has characters that a header cannot hold", name)
+		}
+		c.userAgent = name
+		return nil
+	}
 }
 
 // New makes a client of the Control Center at baseURL, such as https://rws-jpotest.jasper.com, with or without the
@@ -69,12 +85,14 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 	}
 	c := &Client{
 		base:      base,
-		http:      &http.Client{Timeout: defaultTimeout, CheckRedirect: sameOrigin},
+		http:      &http.Client{Timeout: defaultTimeout, CheckRedirect: followNone},
 		authorize: func(r *http.Request) { r.SetBasicAuth(credentials.Username, credentials.APIKey) },
 		userAgent: "jasperclient",
 	}
 	for _, opt := range opts {
-		opt(c)
+		if err := opt(c); err != nil {
+			return nil, err
+		}
 	}
 	if c.http.Transport == nil {
 		c.http.Transport = newTransport()
@@ -94,6 +112,10 @@ func newTransport() http.RoundTripper {
 	return http.DefaultTransport // the program has set another one, and means it
 }
 
+// followNone leaves the redirect as the answer: the credentials stay with the host they are for, and one question stays
+// one call.
+func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // Close lets go of the idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
@@ -107,14 +129,17 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	case base.Host == "" || (base.Scheme != "https" && base.Scheme != "http"):
 		return nil, errors.New("jasperclient: the base URL needs https:// and a host, like https://rws-jpotest.jasper.com")
 	case base.User != nil:
-		return nil, errors.New("jasperclient: credentials do not belong into the base URL")
+		return nil, errors.New("jasperclient: credentials do not belong in the base URL")
 	case base.RawQuery != "" || base.Fragment != "":
 		return nil, errors.New("jasperclient: the base URL takes neither query nor fragment")
 	case base.Scheme == "http" && !isLoopback(base.Hostname()):
 		return nil, fmt.Errorf("jasperclient: plain http to %s would show the API key to the network; use https", base.Host)
 	}
-	base.Path = strings.TrimSuffix(strings.TrimRight(base.Path, "/"), apiPath) + apiPath
-	base.RawPath = ""
+	path := strings.TrimSuffix(strings.TrimRight(base.Path, "/"), apiPath)
+	if strings.Contains(path, "/rws/api") {
+		return nil, fmt.Errorf("jasperclient: the base URL's path %s is not of version 1 of the API; leave it out", base.Path)
+	}
+	base.Path, base.RawPath = path+apiPath, ""
 	return base, nil
 }
 
@@ -123,25 +148,13 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-var errRedirect = errors.New("it redirects away from the API")
-
-// sameOrigin keeps the credentials, and trust in the answer, with the host they are for.
-func sameOrigin(next *http.Request, via []*http.Request) error {
-	first := via[0].URL
-	if next.URL.Scheme != first.Scheme || next.URL.Host != first.Host || len(via) > maxRedirects {
-		return errRedirect
-	}
-	return nil
-}
-
 // UsageInZone asks Control Center for a device's usage in one billing cycle, by rate plan and zone. The package's
 // documentation lists its errors.
 func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (*DeviceUsage, error) {
-	iccid, err := ParseICCID(string(q.ICCID))
+	q, err := q.valid()
 	if err != nil {
-		return nil, &QueryError{Field: "ICCID", Err: err}
+		return nil, err
 	}
-	q.ICCID = iccid
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.usageURL(q), nil)
 	if err != nil {
 		return nil, fmt.Errorf("jasperclient: %w", withoutURL(err))

@@ -497,16 +497,23 @@ func TestOptions(t *testing.T) {
 	})
 }
 
-func TestUsageInZoneAsksNothingWithoutAnICCID(t *testing.T) {
+func TestUsageInZoneAsksNothingThatCannotBeAsked(t *testing.T) {
 	client := newClient(t, func(http.ResponseWriter, *http.Request) { t.Error("Control Center was asked") })
-	_, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: "../../secrets"})
-	var query *jasperclient.QueryError
-	if !errors.As(err, &query) || query.Field != "ICCID" {
-		t.Errorf("got %v, want a QueryError of ICCID", err)
+	for field, query := range map[string]jasperclient.UsageQuery{
+		"ICCID":          {ICCID: "../../secrets"},
+		"CycleStartDate": {ICCID: exampleICCID, CycleStartDate: jasperclient.Date{Year: 2016, Month: 2, Day: 30}},
+		"RatePlan":       {ICCID: exampleICCID, RatePlan: "\xff"},
+		"Zone":           {ICCID: exampleICCID, Zone: "\xff"},
+	} {
+		_, err := client.UsageInZone(t.Context(), query)
+		var refused *jasperclient.QueryError
+		if !errors.As(err, &refused) || refused.Field != field {
+			t.Errorf("got %v, want a QueryError of %s", err, field)
+		}
 	}
 }
 
-func TestUsageInZoneFollowsNoRedirectToAnotherHost(t *testing.T) {
+func TestUsageInZoneFollowsNoRedirect(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("another host was asked") }))
 	defer other.Close()
 	client := newClient(t, func(w http.ResponseWriter, r *http.Request) {
@@ -525,20 +532,25 @@ func TestUsageInZoneFollowsNoRedirectToAnotherHost(t *testing.T) {
 		t.Errorf("another scheme: got %v, want an InvalidResponseError", err)
 	}
 
+	calls := 0
 	client = newClient(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("moved") == "" {
-			http.Redirect(w, r, r.URL.Path+"?moved=1", http.StatusFound)
-			return
-		}
-		respond(http.StatusOK, answer(`{}`))(w, r)
+		calls++
+		http.Redirect(w, r, r.RequestURI, http.StatusFound)
 	})
-	if _, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID}); err != nil {
-		t.Errorf("a redirect on the same origin: %v", err)
+	if _, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID}); !errors.As(err, &invalid) || calls != 1 {
+		t.Errorf("the same host: got %v after %d calls, want an InvalidResponseError after one", err, calls)
 	}
+}
 
-	client = newClient(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.RequestURI, http.StatusFound) })
-	if _, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID}); !errors.As(err, &invalid) {
-		t.Errorf("redirects without end: got %v, want an InvalidResponseError", err)
+func TestNewRefusesImpossibleOptions(t *testing.T) {
+	for name, opt := range map[string]jasperclient.Option{
+		"no transport": jasperclient.WithTransport(nil),
+		"no time":      jasperclient.WithTimeout(0),
+		"two lines":    jasperclient.WithUserAgent("a\nb"),
+	} {
+		if _, err := jasperclient.New("https://restapi.example", jasperclient.Credentials{Username: "user", APIKey: apiKey}, opt); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
 
@@ -555,6 +567,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"plain http to a network":  {"http://restapi1.jasper.com", good, "use https"},
 		"a key in the URL":         {"https://user:" + apiKey + "@restapi1.jasper.com", good, "do not belong"},
 		"a key in a malformed URL": {"https://user:" + apiKey + "@h\x7f", good, "cannot be read"},
+		"another version":          {"https://restapi1.jasper.com/rws/api/v2", good, "version 1"},
 		"a query":                  {"https://restapi1.jasper.com?a=b", good, "query"},
 		"no user name":             {"https://restapi1.jasper.com", jasperclient.Credentials{APIKey: apiKey}, "user name"},
 		"no key":                   {"https://restapi1.jasper.com", jasperclient.Credentials{Username: "user"}, "API key"},

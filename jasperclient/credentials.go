@@ -7,8 +7,8 @@ import (
 
 // Credentials are a Control Center user and its API key. Formatted or marshalled they show the user name alone.
 type Credentials struct {
-	Username string
-	APIKey   string
+	Username string // without a colon
+	APIKey   string // the user's API key, not its password
 }
 
 // Format keeps the API key out of every verb of fmt.

@@ -8,9 +8,9 @@ import (
 
 // A Date is a calendar day, which a billing cycle holds in the account's time zone. The zero Date is no day.
 type Date struct {
-	Year  int
+	Year  int // 1 to 9999
 	Month time.Month
-	Day   int
+	Day   int // of the month, from 1
 }
 
 var dateForm = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})(Z|\+00:00)?$`)

@@ -51,6 +51,7 @@ func (u *DeviceUsage) answers(q UsageQuery) error {
 		return fmt.Errorf("its billing cycle, %s to %s, does not hold %s",
 			u.CycleStart.Format(time.RFC3339), u.CycleEnd.Format(time.RFC3339), q.CycleStartDate)
 	}
+	// Whether Control Center regards letter case in a filter is unknown; the answer shows the name that it has.
 	for _, plan := range u.RatePlans {
 		if q.RatePlan != "" && !strings.EqualFold(plan.RatePlan, q.RatePlan) {
 			return fmt.Errorf("it has the rate plan %q where %q was asked for", plan.RatePlan, q.RatePlan)

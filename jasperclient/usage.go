@@ -1,6 +1,10 @@
 package jasperclient
 
-import "time"
+import (
+	"errors"
+	"time"
+	"unicode/utf8"
+)
 
 // A UsageQuery asks for one device's usage in one billing cycle.
 type UsageQuery struct {
@@ -13,6 +17,28 @@ type UsageQuery struct {
 	RatePlan string
 	// Zone is the exact name of one zone; empty is every zone of the rate plans.
 	Zone string
+}
+
+// valid is the query with its ICCID in the plain form, or a [QueryError].
+func (q UsageQuery) valid() (UsageQuery, error) {
+	iccid, err := ParseICCID(string(q.ICCID))
+	if err != nil {
+		return q, &QueryError{Field: "ICCID", Err: err}
+	}
+	q.ICCID = iccid
+	if !q.CycleStartDate.IsZero() {
+		// time.Date would make another day of one that the calendar does not have.
+		if date, err := ParseDate(q.CycleStartDate.String()); err != nil || date != q.CycleStartDate {
+			return q, &QueryError{Field: "CycleStartDate", Err: errors.New("the calendar has no such day")}
+		}
+	}
+	if !utf8.ValidString(q.RatePlan) {
+		return q, &QueryError{Field: "RatePlan", Err: errors.New("the name is not UTF-8")}
+	}
+	if !utf8.ValidString(q.Zone) {
+		return q, &QueryError{Field: "Zone", Err: errors.New("the name is not UTF-8")}
+	}
+	return q, nil
 }
 
 // DeviceUsage is one device's usage in one billing cycle. It is pre-invoiced and applies to wholesale rate plans.
@@ -30,6 +56,7 @@ type DeviceUsage struct {
 // RatePlanUsage is the usage on one version of one rate plan. A device on a prepaid plan can use two versions of it in
 // one cycle.
 type RatePlanUsage struct {
+	// RatePlan is the rate plan's name, Version its version number.
 	RatePlan string
 	Version  int32
 	// Zones holds the zones where usage occurred, in the order of the answer; it can be empty.
@@ -38,6 +65,7 @@ type RatePlanUsage struct {
 
 // ZoneUsage is the usage in one zone.
 type ZoneUsage struct {
+	// Zone is the zone's name.
 	Zone string
 	Usage
 }
@@ -45,9 +73,9 @@ type ZoneUsage struct {
 // Usage counts what was used. A nil count means that Control Center reported none of its kind (its null), which is
 // not 0.
 type Usage struct {
-	DataBytes      *int64
-	VoiceMTSeconds *int64 // mobile-terminated
-	VoiceMOSeconds *int64 // mobile-originated
-	SMSMTMessages  *int64
-	SMSMOMessages  *int64
+	DataBytes      *int64 // data, in bytes
+	VoiceMTSeconds *int64 // mobile-terminated voice, in seconds
+	VoiceMOSeconds *int64 // mobile-originated voice, in seconds
+	SMSMTMessages  *int64 // mobile-terminated SMS, in messages
+	SMSMOMessages  *int64 // mobile-originated SMS, in messages
 }

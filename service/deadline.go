@@ -11,14 +11,15 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 )
 
 const (
-	// headerGRPCTimeout is how a REST caller gives a deadline, in the form that gRPC's own header has.
-	headerGRPCTimeout = "Grpc-Timeout"
-	// headerTimeout carries it between the doors, in nanoseconds. As the deadline of the in-process call it would end that call from the
+	// restTimeoutHeader is how a REST caller gives a deadline, in the form that gRPC's own header has.
+	restTimeoutHeader = "Grpc-Timeout"
+	// timeoutHeader carries it between the doors, in nanoseconds. As the deadline of the in-process call it would end that call from the
 	// gateway's side first, and the server would take a deadline that passed for a caller that left.
-	headerTimeout = "x-rest-timeout"
+	timeoutHeader = "x-rest-timeout"
 )
 
 // withDeadline gives a call without a deadline the default one and cuts a longer one to the greatest.
@@ -38,8 +39,8 @@ func withDeadline(otherwise, greatest time.Duration) grpc.UnaryServerInterceptor
 
 // restTimeout is the deadline that the gateway passes on.
 func restTimeout(ctx context.Context) (time.Duration, bool) {
-	values := metadata.ValueFromIncomingContext(ctx, headerTimeout)
-	if len(values) == 0 {
+	values := metadata.ValueFromIncomingContext(ctx, timeoutHeader)
+	if caller, ok := peer.FromContext(ctx); !ok || !isInProcess(caller.Addr) || len(values) == 0 {
 		return 0, false
 	}
 	nanoseconds, err := strconv.ParseInt(values[0], 10, 64)
@@ -55,12 +56,12 @@ var (
 
 // passTimeout takes a REST caller's deadline out of the headers and puts it where withDeadline looks for it.
 func passTimeout(header http.Header) error {
-	header.Del(headerTimeout)
-	text := header.Get(headerGRPCTimeout)
+	header.Del(timeoutHeader)
+	text := header.Get(restTimeoutHeader)
 	if text == "" {
 		return nil
 	}
-	header.Del(headerGRPCTimeout)
+	header.Del(restTimeoutHeader)
 	match := grpcTimeout.FindStringSubmatch(text)
 	if match == nil {
 		return fmt.Errorf("%q is no timeout; write up to 8 digits and a unit, H, M, S, m (milliseconds), u or n, such as 30S", text)
@@ -70,6 +71,6 @@ func passTimeout(header http.Header) error {
 	if err != nil || n > math.MaxInt64/int64(unit) {
 		n = math.MaxInt64 / int64(unit) // it is cut to the greatest deadline anyway
 	}
-	header.Set(headerTimeout, strconv.FormatInt(n*int64(unit), 10))
+	header.Set(timeoutHeader, strconv.FormatInt(n*int64(unit), 10))
 	return nil
 }

@@ -66,7 +66,7 @@ func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuer
 		return []protoadapt.MessageV1{info, &errdetails.BadRequest{FieldViolations: request.violations}}
 	case usagev1.ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE:
 		return []protoadapt.MessageV1{info, badRequest("cycle_start_date",
-			"Control Center refuses the date; give the first day of one of its last three billing cycles")}
+			"Control Center refuses the date; give a day, or if that fails the first day, of one of its last three billing cycles")}
 	case usagev1.ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE:
 		text := "the day lies before the last three billing cycles"
 		if !answered.earliestDate.IsZero() {

@@ -17,7 +17,7 @@ func untilDrained(draining context.Context) grpc.StreamServerInterceptor {
 		stop := context.AfterFunc(draining, cancel)
 		defer stop()
 		err := handler(srv, &endingStream{stream, ctx})
-		if draining.Err() != nil {
+		if err != nil && draining.Err() != nil {
 			return status.Error(codes.Unavailable, "the server is shutting down")
 		}
 		return err

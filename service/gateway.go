@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -23,16 +24,17 @@ import (
 
 // A gateway is the REST door: grpc-gateway in front of the gRPC server, with the rules that it lacks.
 type gateway struct {
-	mux *runtime.ServeMux
-	log accessLog
+	mux     *runtime.ServeMux
+	log     accessLog
+	account string
 }
 
-func newGateway(conn grpc.ClientConnInterface, log accessLog) (*gateway, error) {
-	g := &gateway{log: log}
+func newGateway(conn grpc.ClientConnInterface, log accessLog, account string) (*gateway, error) {
+	g := &gateway{log: log, account: account}
 	g.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &stableJSON{}),
-		runtime.WithIncomingHeaderMatcher(only(headerRequestID, headerTimeout)),
-		runtime.WithOutgoingHeaderMatcher(only(headerSource, headerAccount)), // ServeHTTP sets the request id
+		runtime.WithIncomingHeaderMatcher(only(headerRequestID, timeoutHeader)),
+		runtime.WithOutgoingHeaderMatcher(only(headerSource)), // ServeHTTP sets what every reply has
 		runtime.WithOutgoingTrailerMatcher(only()),
 		runtime.WithMiddlewares(g.check),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
@@ -57,17 +59,19 @@ func only(names ...string) runtime.HeaderMatcherFunc {
 	}
 }
 
+// maxQueryBytes is far above any query: a date and two names, percent-encoded.
+const maxQueryBytes = 8 << 10
+
 // ServeHTTP implements http.Handler.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := acceptRequestID(r.Header.Get(headerRequestID))
 	r.Header.Set(headerRequestID, id)
 	if r.ContentLength != 0 {
-		// No method takes a body: the reply does not wait for one, nor does the connection live on behind it.
-		r.Body = http.NoBody
-		w.Header().Set("Connection", "close")
+		w.Header().Set("Connection", "close") // no method takes a body, so the reply waits for none
 	}
 	r.Header.Del("TE") // no trailer is passed on
 	w.Header().Set(headerRequestID, id)
+	w.Header().Set(headerAccount, g.account)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	g.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), arrivalKey{}, time.Now())))
@@ -80,8 +84,15 @@ type arrivalKey struct{}
 func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
 		var bad requestError
+		if r.ContentLength != 0 {
+			bad.violate("body", errors.New("GET takes no body; leave it out"))
+		}
+		if n := len(r.URL.RawQuery); n > maxQueryBytes {
+			bad.violate("query", fmt.Errorf("it has %d bytes; give at most %d", n, maxQueryBytes))
+			r.URL.RawQuery = ""
+		}
 		if err := passTimeout(r.Header); err != nil {
-			bad.violate(headerGRPCTimeout, err)
+			bad.violate(restTimeoutHeader, err)
 		}
 		req := readQuery(r.URL.RawQuery, &bad)
 		req.Iccid = path[string(iccidField)]
@@ -90,14 +101,13 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 			next(w, r, path)
 			return
 		}
-		if more := (*requestError)(nil); errors.As(second(validate(req)), &more) {
+		more := new(requestError)
+		if _, err := validate(req); errors.As(err, &more) {
 			bad.violations = append(bad.violations, more.violations...)
 		}
 		g.writeError(r.Context(), g.mux, nil, w, r, &callError{toStatus(&bad, jasperclient.UsageQuery{}), &bad})
 	}
 }
-
-func second[A, B any](_ A, b B) B { return b }
 
 // writeRoutingError answers a request for which there is no method of the service.
 func (g *gateway) writeRoutingError(
@@ -137,22 +147,15 @@ func (g *gateway) writeError(
 	if httpStatus == 0 {
 		httpStatus = runtime.HTTPStatusFromCode(st.Code())
 	}
-	md, called := runtime.ServerMetadataFromContext(ctx)
-	if !called {
+	if _, called := runtime.ServerMetadataFromContext(ctx); !called {
 		g.logRefusal(ctx, r, err, st)
-	}
-	for _, name := range []string{headerSource, headerAccount} {
-		for _, value := range md.HeaderMD.Get(name) {
-			w.Header().Set(name, value)
-		}
 	}
 	if delay, ok := retryDelay(st); ok {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
 	}
 	body, err := marshalJSON(protojson.MarshalOptions{}, st.Proto())
-	if err != nil { // only a detail whose type is not linked in cannot be written
-		body = []byte(`{"code":13,"message":"the service failed"}`)
-		httpStatus = http.StatusInternalServerError
+	if err != nil {
+		g.log.ErrorContext(ctx, "a status cannot be written", "cause", err.Error()) // its details are all linked in
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -35,9 +35,9 @@ func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZone
 		switch {
 		case err != nil:
 		case len(query[name]) > 1 || given[field]:
-			err = fmt.Errorf("the parameter is given more than once; give one value")
+			err = errors.New("the parameter is given more than once; give one value")
 		case !utf8.ValidString(query.Get(name)):
-			err = fmt.Errorf("the value is not UTF-8; percent-encode UTF-8")
+			err = errors.New("the value is not UTF-8; percent-encode UTF-8")
 		case runtime.PopulateQueryParameters(req, url.Values{name: query[name]}, utilities.NewDoubleArray(nil)) != nil:
 			// Only a duration is more than a string.
 			err = fmt.Errorf("%q is no duration; write one such as 60s", query.Get(name))
@@ -62,7 +62,7 @@ func parameter(fields protoreflect.FieldDescriptors, name string) (protoreflect.
 		return "", fmt.Errorf("there is no such parameter; there are %s", strings.Join(parameters(fields), ", "))
 	}
 	if field.Name() == iccidField {
-		return "", fmt.Errorf("the ICCID stands in the path; leave it out of the query")
+		return "", errors.New("the ICCID stands in the path; leave it out of the query")
 	}
 	return field.Name(), nil
 }

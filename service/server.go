@@ -60,6 +60,9 @@ type Server struct {
 
 // NewServer makes a server that listens nowhere yet.
 func NewServer(usage *UsageService, cfg Config) (*Server, error) {
+	if cfg.Logger == nil || cfg.DefaultTimeout <= 0 || cfg.MaxTimeout < cfg.DefaultTimeout {
+		return nil, errors.New("service: a server needs a logger, and a default timeout above 0 and not above the greatest")
+	}
 	draining, endStreams := context.WithCancel(context.Background())
 	s := &Server{
 		grpc: grpc.NewServer(
@@ -91,7 +94,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := newGateway(s.conn, accessLog{cfg.Logger})
+	gateway, err := newGateway(s.conn, accessLog{cfg.Logger}, usage.account)
 	if err != nil {
 		return nil, errors.Join(err, s.conn.Close())
 	}

@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
@@ -69,10 +71,14 @@ func TestAPanicFailsOneCallerAlone(t *testing.T) {
 	if got := <-other; got.response.GetIccid() != exampleICCID {
 		t.Errorf("the other caller got %v, %v", got.response, got.status)
 	}
+	stacks := 0
 	for _, line := range r.lines(t) {
-		if line["code"] == "Internal" && (line["level"] != "ERROR" || !strings.Contains(line["cause"].(string), "server_test.go")) {
-			t.Errorf("the log has no stack: %v", line)
+		if cause, ok := line["cause"].(string); ok && line["level"] == "ERROR" && strings.Contains(cause, "server_test.go") {
+			stacks++
 		}
+	}
+	if stacks != len(doors) {
+		t.Errorf("%d stacks in the log:\n%s", stacks, r.log)
 	}
 }
 
@@ -93,7 +99,7 @@ func TestDeadlines(t *testing.T) {
 	for asked, want := range map[time.Duration]time.Duration{
 		0: time.Hour, 5 * time.Hour: 5 * time.Hour, 20 * time.Hour: 10 * time.Hour,
 	} {
-		ctx, cancel := t.Context(), context.CancelFunc(func() {})
+		ctx, cancel := metadata.AppendToOutgoingContext(t.Context(), "x-rest-timeout", "1"), context.CancelFunc(func() {})
 		if asked != 0 {
 			ctx, cancel = context.WithTimeout(ctx, asked)
 		}
@@ -112,7 +118,7 @@ func TestDeadlines(t *testing.T) {
 		if header != "" {
 			req.Header.Set("Grpc-Timeout", header)
 		}
-		req.Header.Set("X-Rest-Timeout", "1m") // is the gateway's own
+		req.Header.Set("X-Rest-Timeout", "60000000000") // is the gateway's own
 		r.do(t, req)
 		check("REST "+header, want)
 	}
@@ -203,7 +209,7 @@ func TestTheAccessLogHasALineACall(t *testing.T) {
 	byDoor := map[string]int{}
 	for _, line := range r.lines(t) {
 		byDoor[line["door"].(string)]++
-		if line["request_id"] == "" || line["duration_ms"].(float64) <= 0 || line["peer"] == "" {
+		if line["request_id"] == "" || line["duration_ms"].(float64) <= 0 || line["peer"] == nil {
 			t.Errorf("%v", line)
 		}
 		switch line["iccid"] {
@@ -212,7 +218,7 @@ func TestTheAccessLogHasALineACall(t *testing.T) {
 				t.Errorf("%v", line)
 			}
 		case "…0099":
-			if line["code"] != "NotFound" || line["reason"] != "DEVICE_NOT_FOUND" || line["upstream_code"] != "20000001" || line["cause"] == "" {
+			if line["code"] != "NotFound" || line["reason"] != "DEVICE_NOT_FOUND" || line["upstream_code"] != "20000001" || line["cause"] == nil {
 				t.Errorf("%v", line)
 			}
 		case nil:
@@ -364,6 +370,66 @@ func TestShutdownCutsOffASilentConnection(t *testing.T) {
 	}
 	if took := time.Since(start); took > 4*time.Second { // it would be 5 s, the time for a handshake
 		t.Errorf("Shutdown took %v", took)
+	}
+}
+
+// Through the adapter too, the caller's end is the caller's, and reaches Control Center.
+func TestTheCallersEndReachesControlCenter(t *testing.T) {
+	arrived, ended := make(chan struct{}), make(chan struct{})
+	r := newRig(t, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		arrived <- struct{}{}
+		<-req.Context().Done()
+		ended <- struct{}{}
+	}))
+	for door, ask := range doors {
+		ctx, leave := context.WithCancel(t.Context())
+		left := make(chan struct{})
+		go func() {
+			defer close(left)
+			if door == "gRPC" {
+				ask(ctx, t, r, example())
+				return
+			}
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+usagePath, nil)
+			if err == nil {
+				_, err = r.http.Do(req) //nolint:bodyclose // there is no reply
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", door, err)
+			}
+		}()
+		<-arrived
+		leave()
+		<-ended
+		<-left
+	}
+	go func() { <-arrived; <-ended }()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Grpc-Timeout", "50m")
+	checkStatus(t, "REST", r.do(t, req), codes.DeadlineExceeded, http.StatusGatewayTimeout, nil)
+	if err := r.server.Shutdown(t.Context()); err != nil { // the lines are written when the calls have ended
+		t.Fatal(err)
+	}
+	var codes []any
+	for _, line := range r.lines(t) {
+		codes = append(codes, line["code"])
+	}
+	if diff := cmp.Diff([]any{"Canceled", "Canceled", "DeadlineExceeded"}, codes); diff != "" {
+		t.Errorf("the log's codes (-want +got)\n%s", diff)
+	}
+}
+
+func TestNewServerRefusesWhatCannotWork(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	for _, cfg := range []service.Config{
+		{}, {DefaultTimeout: 1, MaxTimeout: 1}, {Logger: log}, {Logger: log, DefaultTimeout: 2, MaxTimeout: 1},
+	} {
+		if _, err := service.NewServer(service.New(nil, "test"), cfg); err == nil {
+			t.Errorf("%+v: no error", cfg)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ var public = map[usagev1.ErrorReason]struct {
 	usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST: {codes.InvalidArgument,
 		"the request is malformed; see each field's violation"},
 	usagev1.ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE: {codes.InvalidArgument,
-		"Control Center does not take this cycle_start_date; give the first day of the current billing cycle or of the two before it"},
+		"Control Center does not take this cycle_start_date; give a day, or if that fails the first day, of the current billing cycle or of the two before it"},
 	usagev1.ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE: {codes.OutOfRange,
 		"cycle_start_date lies before the oldest billing cycle that Control Center keeps: it keeps the current one and the two before it"},
 	usagev1.ErrorReason_ERROR_REASON_INVALID_ZONE: {codes.InvalidArgument,
@@ -142,7 +142,7 @@ func reasonOfRefusal(refused *jasperclient.APIError) usagev1.ErrorReason {
 	}
 	bare := refused.Code == ""
 	switch {
-	case refused.HTTPStatus == http.StatusTooManyRequests:
+	case refused.HTTPStatus == http.StatusTooManyRequests: // whatever its code: to ask on would break the law
 		return usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED
 	case bare && (refused.HTTPStatus == http.StatusUnauthorized || refused.HTTPStatus == http.StatusForbidden):
 		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED

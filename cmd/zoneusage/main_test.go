@@ -50,7 +50,7 @@ type process struct {
 
 	mu    sync.Mutex
 	lines []map[string]any // of its log
-	text  []string         // what it printed elsewise
+	text  []string         // what else it printed
 	more  *sync.Cond
 }
 
@@ -75,9 +75,12 @@ func start(t *testing.T, env []string, args ...string) *process {
 	reading.Go(func() { p.read(output) })
 	reading.Go(func() { p.read(printed) })
 	go func() {
-		defer close(p.exited)
 		reading.Wait()
-		p.err = p.cmd.Wait()
+		err := p.cmd.Wait()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.err = err
+		close(p.exited)
 		p.more.Broadcast()
 	}()
 	t.Cleanup(func() {

@@ -69,13 +69,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(grpcListener, httpListener) }()
-	log.Info("serving", "version", versionName(), "grpc_addr", grpcListener.Addr().String(), "http_addr", httpListener.Addr().String(),
-		"account", upstream.account)
-	if upstream.sandbox != nil {
-		log.Warn("no Control Center is configured: every answer comes from the sandbox, not from real devices",
-			"sandbox_url", "http://"+upstream.sandbox.addr())
-		introduce(app.Stdout, callable(grpcListener.Addr().String()), callable(httpListener.Addr().String()))
-	}
+	upstream.announce(log, app.Stdout, grpcListener.Addr().String(), httpListener.Addr().String())
 	select {
 	case err := <-served:
 		return err
@@ -85,7 +79,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	defer cancel()
 	log.Info("shutting down", "grace_period", c.GracePeriod.String())
 	if err := server.Shutdown(patience); err != nil {
-		return fmt.Errorf("calls in flight were cut off: %w", err)
+		return errors.Join(fmt.Errorf("calls in flight were cut off: %w", err), <-served)
 	}
 	log.Info("stopped")
 	return <-served
@@ -152,6 +146,19 @@ func (u *upstream) close() {
 	}
 }
 
+// announce says where the doors are and, on the sandbox, prints a call of each, ready to paste.
+func (u *upstream) announce(log *slog.Logger, stdout io.Writer, grpcAddr, httpAddr string) {
+	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "account", u.account)
+	if u.sandbox == nil {
+		return
+	}
+	log.Warn("no Control Center is configured: every answer comes from the sandbox, not from real devices",
+		"sandbox_url", "http://"+u.sandbox.addr())
+	_, _ = fmt.Fprintf(stdout, "Two calls to try:\n\n"+
+		"  grpcurl -plaintext -d '{\"iccid\":\"8988217755520000031\"}' %s jasper.usage.v1.UsageService/GetDeviceUsageInZone\n"+
+		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", callable(grpcAddr), callable(httpAddr))
+}
+
 // connect makes the client of the configured Control Center, or starts the sandbox where nothing is configured.
 func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	key, err := readAPIKey(c.APIKeyFile, apiKeyVariable)
@@ -203,11 +210,4 @@ func startSandbox(ctx context.Context) (*upstream, error) {
 		return nil, err
 	}
 	return &upstream{client: client, account: sandboxName, sandbox: door}, nil
-}
-
-// introduce prints a call of each door, ready to paste.
-func introduce(w io.Writer, grpcAddr, httpAddr string) {
-	_, _ = fmt.Fprintf(w, "Two calls to try:\n\n"+
-		"  grpcurl -plaintext -d '{\"iccid\":\"8988217755520000031\"}' %s jasper.usage.v1.UsageService/GetDeviceUsageInZone\n"+
-		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", grpcAddr, httpAddr)
 }
