@@ -14,11 +14,11 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 # Declared this late, because a new version makes the builder run again all that follows.
-ARG VERSION=dev
+ARG VERSION=devel
 # Without cgo the binary is static: the final image has no C library.
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/zoneusage ./cmd/zoneusage
 
-# The binary is static and has the time zones in it; Control Center's certificates are all it needs beside.
+# The binary is static and has the time zones in it. It also needs the certificates that Control Center's is checked by.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/zoneusage /zoneusage

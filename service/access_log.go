@@ -19,7 +19,7 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// An accessLog writes one line a call. Credentials never reach it.
+// An accessLog writes one line per call. Credentials never reach it.
 type accessLog struct{ *slog.Logger }
 
 // unary logs the calls of the gRPC server, through whichever door they came.

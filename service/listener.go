@@ -40,7 +40,7 @@ func (l *cuttingListener) cutOff() {
 	defer l.mu.Unlock()
 	l.cut = true
 	for conn := range l.conns {
-		_ = conn.(*cuttingConn).Conn.Close() // it is of no use to anybody now
+		_ = conn.(*cuttingConn).Conn.Close() // it ends in any case
 	}
 	clear(l.conns)
 }

@@ -41,7 +41,7 @@ type Config struct {
 	DefaultTimeout time.Duration
 	// MaxTimeout cuts a longer deadline of a caller.
 	MaxTimeout time.Duration
-	// Logger gets a line a call. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.
+	// Logger gets one line per call. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.
 	Logger *slog.Logger
 }
 
@@ -172,7 +172,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // Close ends everything at once. A second Close does nothing.
 func (s *Server) Close() {
-	// The errors are of no use to anybody now.
+	// It ends in any case, whatever the errors.
 	_ = s.http.Close()
 	s.endStreams()
 	s.callers.cutOff()

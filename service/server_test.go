@@ -413,11 +413,11 @@ func TestTheCallersEndReachesControlCenter(t *testing.T) {
 	if err := r.server.Shutdown(t.Context()); err != nil { // the lines are written when the calls have ended
 		t.Fatal(err)
 	}
-	var codes []any
+	var logged []any
 	for _, line := range r.lines(t) {
-		codes = append(codes, line["code"])
+		logged = append(logged, line["code"])
 	}
-	if diff := cmp.Diff([]any{"Canceled", "Canceled", "DeadlineExceeded"}, codes); diff != "" {
+	if diff := cmp.Diff([]any{"Canceled", "Canceled", "DeadlineExceeded"}, logged); diff != "" {
 		t.Errorf("the log's codes (-want +got)\n%s", diff)
 	}
 }

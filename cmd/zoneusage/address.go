@@ -7,7 +7,7 @@ import "net"
 func callable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return addr // whoever calls it tells its fault
+		return addr // dialing it fails with the reason
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "127.0.0.1"

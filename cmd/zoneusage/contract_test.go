@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -93,6 +95,16 @@ func TestTheVendorsRequestsThroughGRPCurlAndREST(t *testing.T) {
 	if call := p.printed(t, "  curl "); call != httpAddr+usagePath {
 		t.Errorf("serve prints the call curl %s, want curl %s", call, httpAddr+usagePath)
 	}
+
+	resp, err := http.DefaultClient.Do(request(t, httpURL+usagePath))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if account := resp.Header.Get("X-Usage-Account"); account != "sandbox" {
+		t.Errorf("X-Usage-Account %q, want sandbox", account)
+	}
+	http.DefaultClient.CloseIdleConnections()
 
 	today := time.Now().UTC().Format(time.DateOnly) + "Z"
 	nothing := &usagev1.GetDeviceUsageInZoneResponse{Iccid: "8988217755520000031", Total: &usagev1.Usage{}}
@@ -197,9 +209,50 @@ func TestSandboxFlags(t *testing.T) {
 			}
 		})
 	}
-	for _, flag := range []string{"--clock=yesterday", "--time-zone=Nowhere", "--cycle-day=32", "--devices=-1", "--empty-usage=none", "--addr=nowhere"} {
+	var usage []string
+	for _, seed := range []string{"7", "7", "8"} {
+		usage = append(usage, askSandbox(t, "8999900000000000009/usageInZone", "--clock=2018-09-20T00:00:00Z", "--devices=10", "--seed="+seed))
+	}
+	if usage[0] != usage[1] || usage[1] == usage[2] {
+		t.Errorf("usage of seeds 7, 7 and 8: %s", usage)
+	}
+	for flag, query := range map[string]string{"--offset-dates": "2018-09-20%2B08:00", "--future-dates": "2018-12-24Z"} {
+		for _, arg := range []string{"", "=false"} {
+			body := askSandbox(t, "8988217755520000031/usageInZone?cycleStartDate="+query, "--clock=2018-09-20T00:00:00Z", flag+arg)
+			if taken := strings.Contains(body, "943718"); taken != (arg == "") {
+				t.Errorf("%s%s: %s", flag, arg, body)
+			}
+		}
+	}
+	for _, flag := range []string{"--clock=yesterday", "--clock=0001-01-01T00:00:00Z", "--time-zone=Nowhere", "--cycle-day=32", "--devices=-1", "--empty-usage=none", "--addr=nowhere"} {
 		if code, output := run(t, nil, "sandbox", flag); code == 0 || output == "" {
 			t.Errorf("%s: exit status %d\n%s", flag, code, output)
 		}
+	}
+}
+
+// askSandbox asks a sandbox of its own.
+func askSandbox(t *testing.T, target string, args ...string) string {
+	t.Helper()
+	p := start(t, nil, append([]string{"sandbox", "--addr=127.0.0.1:0"}, args...)...)
+	address, _, _ := strings.Cut(p.printed(t, "Control Center's sandbox listens on "), ". ")
+	req := request(t, address+"/rws/api/v1/devices/"+target)
+	req.SetBasicAuth("sandbox", "sandbox")
+	_, body := get(t, req)
+	return body
+}
+
+func TestSandboxLatency(t *testing.T) {
+	p := start(t, nil, "sandbox", "--addr=127.0.0.1:0", "--latency=1h")
+	address, _, _ := strings.Cut(p.printed(t, "Control Center's sandbox listens on "), ". ")
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(request(t, address+"/rws/api/v1/devices/8988217755520000031/usageInZone").WithContext(ctx))
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("answered before its time: %v", err)
 	}
 }

@@ -17,6 +17,9 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
+// sandboxGracePeriod is how long its answers may take to end at SIGTERM.
+const sandboxGracePeriod = 10 * time.Second
+
 // sandboxName is the sandbox's user name, its API key, and the name of its account.
 const sandboxName = "sandbox"
 
@@ -71,8 +74,10 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 	case <-door.ended:
 		return door.err
 	case <-ctx.Done():
-		return nil
 	}
+	patience, cancel := shutdownContext(sandboxGracePeriod)
+	defer cancel()
+	return door.server.Shutdown(patience)
 }
 
 func (c *sandboxCommand) handler(key string) (http.Handler, error) {
@@ -156,8 +161,8 @@ func listenSandbox(ctx context.Context, addr string, handler http.Handler) (*san
 
 func (d *sandboxDoor) addr() string { return d.listener.Addr().String() }
 
-// close ends the sandbox at once: when the service ends, nobody waits for its answers.
+// close ends the sandbox and whatever it still has to answer.
 func (d *sandboxDoor) close() {
-	_ = d.server.Close() // the listener's error is of no use to anybody now
+	_ = d.server.Close() // it ends in any case
 	<-d.ended
 }

@@ -166,7 +166,7 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 		return nil, err
 	}
 	if c.ControlCenterURL == "" && c.Username == "" && key == "" {
-		return startSandbox(ctx)
+		return c.startSandbox(ctx)
 	}
 	var missing []string
 	for _, setting := range []struct{ value, flag, variable string }{
@@ -182,20 +182,21 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key; missing: %s. "+
 			"Leave all three out to serve the sandbox", strings.Join(missing, ", "))
 	}
-	client, err := newClient(c.ControlCenterURL, c.Username, key)
+	client, err := c.newClient(c.ControlCenterURL, c.Username, key)
 	if err != nil {
 		return nil, fmt.Errorf("--control-center-url and --username: %w", err)
 	}
 	return &upstream{client: client, account: account}, nil
 }
 
-func newClient(url, username, key string) (*jasperclient.Client, error) {
+func (c *serveCommand) newClient(url, username, key string) (*jasperclient.Client, error) {
 	return jasperclient.New(url, jasperclient.Credentials{Username: username, APIKey: key},
+		jasperclient.WithTimeout(c.MaxTimeout), // the caller's own deadline is what ends a call
 		jasperclient.WithUserAgent("zoneusage/"+versionName()))
 }
 
 // startSandbox serves the sandbox over loopback, so that its answers take the way of a real Control Center's.
-func startSandbox(ctx context.Context) (*upstream, error) {
+func (c *serveCommand) startSandbox(ctx context.Context) (*upstream, error) {
 	handler, err := sandbox.New(sandbox.WithCredentials(sandboxName, sandboxName))
 	if err != nil {
 		return nil, err
@@ -204,7 +205,7 @@ func startSandbox(ctx context.Context) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := newClient("http://"+door.addr(), sandboxName, sandboxName)
+	client, err := c.newClient("http://"+door.addr(), sandboxName, sandboxName)
 	if err != nil {
 		door.close()
 		return nil, err

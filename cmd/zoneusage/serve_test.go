@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
@@ -85,7 +91,59 @@ func TestServeAsksTheConfiguredControlCenter(t *testing.T) {
 			if code := p.exitCode(); code != 0 {
 				t.Errorf("exit status %d", code)
 			}
+			if said := fmt.Sprint(p.lines, p.text); strings.Contains(said, "key-from-the-file") || strings.Contains(said, "8988217755520000031") {
+				t.Errorf("the key or the ICCID is shown: %s", said)
+			}
 		})
+	}
+}
+
+func TestServeFlags(t *testing.T) {
+	slow, env := newSlowControlCenter(t)
+	timesOut := func(args ...string) {
+		_, _, url := serve(t, env, args...)
+		go func() { <-slow.arrived }()
+		if status, body := get(t, request(t, url+usagePath)); status != http.StatusGatewayTimeout {
+			t.Errorf("%v: HTTP status %d\n%s", args, status, body)
+		}
+	}
+	timesOut("--default-timeout=50ms")
+	timesOut("--default-timeout=50ms", "--max-timeout=50ms")
+
+	p, _, url := serve(t, []string{"ZONEUSAGE_LOG_FULL_ICCIDS=true"})
+	get(t, request(t, url+usagePath))
+	if line := p.logged(t, "call"); line["iccid"] != "8988217755520000031" {
+		t.Errorf("%v", line)
+	}
+}
+
+// What Go's libraries say goes into the same log: here that an upstream sent more than an answer.
+func TestTheLogIsJSONWithoutICCIDs(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			request, err := http.ReadRequest(bufio.NewReader(conn))
+			if err == nil {
+				_, _ = io.WriteString(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
+				_, _ = io.WriteString(conn, request.URL.Path)
+			}
+		}
+	}()
+	p, _, url := serve(t, []string{
+		"ZONEUSAGE_CONTROL_CENTER_URL=http://" + listener.Addr().String(), "ZONEUSAGE_USERNAME=u", "ZONEUSAGE_API_KEY=k",
+	})
+	get(t, request(t, url+usagePath))
+	p.wait(t, "the library's line", func() bool { return strings.Contains(fmt.Sprint(p.lines), "Unsolicited response") })
+	if said := fmt.Sprint(p.lines, p.text); len(p.text) > 0 || strings.Contains(said, "8988217755520000031") {
+		t.Errorf("%s", said)
 	}
 }
 
@@ -219,6 +277,19 @@ func TestHealthcheck(t *testing.T) {
 	p.signal(t, syscall.SIGINT)
 	if code := p.exitCode(); code != 0 {
 		t.Errorf("SIGINT: exit status %d", code)
+	}
+	notServing := health.NewServer()
+	notServing.Shutdown()
+	server := grpc.NewServer()
+	defer server.Stop()
+	healthpb.RegisterHealthServer(server, notServing)
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(listener) }()
+	if code, output := run(t, nil, "healthcheck", "--grpc-addr", listener.Addr().String()); code != 1 || !strings.Contains(output, "NOT_SERVING") {
+		t.Errorf("while not serving: exit status %d\n%s", code, output)
 	}
 	if code, output := run(t, nil, "healthcheck", "--grpc-addr", grpcAddr); code != 1 || !strings.Contains(output, grpcAddr) {
 		t.Errorf("afterwards: exit status %d\n%s", code, output)
