@@ -23,5 +23,5 @@
 // Control Center's own text or header has it.
 //
 // Control Center allows an account one call at a time and about one call a second, over all its users. The client
-// makes exactly one call for each UsageInZone, at once: who shares an account keeps the callers apart.
+// makes one call for each UsageInZone, at once: who shares an account keeps the callers apart.
 package jasperclient

@@ -106,7 +106,8 @@ func TestTheVendorsRequestsThroughGRPCurlAndREST(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 
-	today := time.Now().UTC().Format(time.DateOnly) + "Z"
+	// A day of the sandbox's account: near a month's end the day in UTC is of the cycle before.
+	today := time.Now().In(time.FixedZone("UTC+13:30", (13*60+30)*60)).Format(time.DateOnly) + "Z"
 	nothing := &usagev1.GetDeviceUsageInZoneResponse{Iccid: "8988217755520000031", Total: &usagev1.Usage{}}
 	for name, test := range map[string]struct {
 		body  string
