@@ -29,6 +29,7 @@ type Client struct {
 	// authorize adds the credentials. They live in its closure, where formatting a Client cannot reach them.
 	authorize func(*http.Request)
 	userAgent string
+	lane      *lane
 }
 
 // An Option changes a [Client] that [New] makes. New fails when its value is impossible.
@@ -52,6 +53,18 @@ func WithTimeout(d time.Duration) Option {
 			return fmt.Errorf("jasperclient: the timeout must be above 0, but it is %s", d)
 		}
 		c.http.Timeout = d
+		return nil
+	}
+}
+
+// WithFairUse makes the calls that the account allows, in place of one at a time and one a second, with at most 1,000
+// callers waiting.
+func WithFairUse(fair FairUse) Option {
+	return func(c *Client) error {
+		if err := fair.check(); err != nil {
+			return err
+		}
+		c.lane = newLane(fair)
 		return nil
 	}
 }
@@ -88,6 +101,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		http:      &http.Client{Timeout: defaultTimeout, CheckRedirect: followNone},
 		authorize: func(r *http.Request) { r.SetBasicAuth(credentials.Username, credentials.APIKey) },
 		userAgent: "jasperclient",
+		lane:      newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1000}),
 	}
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
@@ -148,10 +162,10 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// UsageInZone asks Control Center for a device's usage in one billing cycle, by rate plan and zone. The package's
-// documentation lists its errors.
-func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (*DeviceUsage, error) {
-	q, err := q.valid()
+// UsageInZone asks Control Center for a device's usage in one billing cycle, by rate plan and zone, when the account's
+// lane has a turn for it. The package's documentation lists its errors.
+func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (usage *DeviceUsage, err error) {
+	q, err = q.valid()
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +176,16 @@ func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (*DeviceUsage, e
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
 	c.authorize(req)
+	turn, err := c.lane.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { c.lane.leave(turn, err) }()
+	return c.ask(req, q)
+}
+
+// ask makes the call and reads the answer.
+func (c *Client) ask(req *http.Request, q UsageQuery) (*DeviceUsage, error) {
 	ans, err := c.do(req)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ func newClient(t *testing.T, handler http.HandlerFunc, opts ...jasperclient.Opti
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
+	opts = append([]jasperclient.Option{jasperclient.WithFairUse(jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 1e6, MaxWaiting: 1000})}, opts...)
 	client, err := jasperclient.New(server.URL, jasperclient.Credentials{Username: "user", APIKey: apiKey}, opts...)
 	if err != nil {
 		t.Fatal(err)

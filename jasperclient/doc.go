@@ -13,6 +13,7 @@
 //
 // A call ends with a *[DeviceUsage], or with one of these errors, which errors.As finds:
 //
+//   - *[BusyError]: the account has no turn for the call in time, Control Center was not asked.
 //   - *[QueryError]: the query itself is at fault, Control Center was not asked.
 //   - *[APIError]: Control Center refused; its Code says why.
 //   - *[UnavailableError]: Control Center did not answer, or something in front of it did.
@@ -22,6 +23,7 @@
 // No error, log line or formatted value of this package holds the API key. No error holds the ICCID either, unless
 // Control Center's own text or header has it.
 //
-// Control Center allows an account one call at a time and about one call a second, over all its users. The client
-// makes one call for each UsageInZone, at once: who shares an account keeps the callers apart.
+// Control Center allows an account one call at a time and about one call a second, over all its users. A Client keeps to
+// that, whoever calls it: callers wait for their turn, first come first served, and who cannot have one before its
+// deadline is refused at once. So one account wants one Client; [WithFairUse] tells it what the account allows.
 package jasperclient

@@ -2,6 +2,7 @@ package jasperclient
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"time"
 )
@@ -52,6 +53,11 @@ func (e *APIError) Error() string {
 	return fmt.Sprintf("control center: error %s (HTTP status %d): %s", e.Code, e.HTTPStatus, e.Message)
 }
 
+// rateLimited tells a call too many: by its code in any HTTP status, or by HTTP's own status.
+func (e *APIError) rateLimited() bool {
+	return e.Code == CodeRateLimitExceeded || e.HTTPStatus == http.StatusTooManyRequests
+}
+
 var dateInText = regexp.MustCompile(`\b\d{4}-\d{2}-\d{2}\b`)
 
 // EarliestCycleStartDate is the earliest day that Control Center takes, which it tells in the text of
@@ -94,6 +100,17 @@ func (e *InvalidResponseError) Error() string {
 
 // Unwrap gives what is wrong with the answer.
 func (e *InvalidResponseError) Unwrap() error { return e.Err }
+
+// A BusyError means that Control Center was not asked: the account has no turn for the caller before its deadline, or no
+// place to wait for one.
+type BusyError struct {
+	// Wait is when a turn is expected.
+	Wait time.Duration
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("the account's calls are used up for now: a turn is expected in %s", e.Wait)
+}
 
 // A QueryError means that the query cannot be asked.
 type QueryError struct {

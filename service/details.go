@@ -25,7 +25,7 @@ const (
 	retryUnavailable = 5 * time.Second
 )
 
-// upstream is what an error tells of Control Center's answer; zero where there was none.
+// upstream is what an error tells of Control Center's answer, and of the wait for it; zero where there was none.
 type upstream struct {
 	code         jasperclient.Code
 	httpStatus   int
@@ -38,8 +38,11 @@ func upstreamOf(err error) upstream {
 		refused     *jasperclient.APIError
 		unavailable *jasperclient.UnavailableError
 		invalid     *jasperclient.InvalidResponseError
+		busy        *jasperclient.BusyError
 	)
 	switch {
+	case errors.As(err, &busy):
+		return upstream{retryAfter: busy.Wait}
 	case errors.As(err, &refused):
 		earliest, _ := refused.EarliestCycleStartDate()
 		return upstream{refused.Code, refused.HTTPStatus, refused.RetryAfter, earliest}

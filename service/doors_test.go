@@ -101,7 +101,8 @@ func newRig(t *testing.T, upstream http.Handler) *rig {
 
 func newClient(t *testing.T, baseURL string) *jasperclient.Client {
 	t.Helper()
-	client, err := jasperclient.New(baseURL, jasperclient.Credentials{Username: "user", APIKey: apiKey})
+	client, err := jasperclient.New(baseURL, jasperclient.Credentials{Username: "user", APIKey: apiKey},
+		jasperclient.WithFairUse(jasperclient.FairUse{CallsInFlight: 10, CallsPerSecond: 1e6, MaxWaiting: 1000}))
 	if err != nil {
 		t.Fatal(err)
 	}

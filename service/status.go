@@ -119,8 +119,11 @@ func reasonOf(err error) usagev1.ErrorReason {
 		refused     *jasperclient.APIError
 		unavailable *jasperclient.UnavailableError
 		invalid     *jasperclient.InvalidResponseError
+		busy        *jasperclient.BusyError
 	)
 	switch {
+	case errors.As(err, &busy):
+		return usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED
 	case errors.As(err, &request):
 		return usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST
 	case errors.As(err, &refused):

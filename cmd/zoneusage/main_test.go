@@ -185,10 +185,11 @@ func (p *process) exitCode() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// serve starts `zoneusage serve` on free ports and returns its addresses.
+// serve starts `zoneusage serve` on free ports, for an account that may call as it likes, and returns its addresses.
 func serve(t *testing.T, env []string, args ...string) (p *process, grpcAddr, httpURL string) {
 	t.Helper()
-	p = start(t, env, append([]string{"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"}, args...)...)
+	p = start(t, env, append([]string{"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
+		"--calls-in-flight", "100", "--calls-per-second", "10000"}, args...)...)
 	line := p.logged(t, "serving")
 	return p, line["grpc_addr"].(string), "http://" + line["http_addr"].(string)
 }

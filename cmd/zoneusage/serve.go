@@ -28,6 +28,10 @@ type serveCommand struct {
 	Username         string `placeholder:"NAME" help:"The user name of its account."`
 	APIKeyFile       string `placeholder:"FILE" help:"A file with the user's API key; ZONEUSAGE_API_KEY can hold it instead."`
 
+	CallsInFlight  int     `default:"1" help:"How many calls of Control Center its operator allows the account at once."`
+	CallsPerSecond float64 `default:"1" help:"How many calls a second it allows; a fraction is fine."`
+	MaxWaiting     int     `default:"1000" help:"How many callers may wait for their turn."`
+
 	DefaultTimeout time.Duration `default:"30s" help:"The deadline of a call that comes with none."`
 	MaxTimeout     time.Duration `default:"10m" help:"The greatest deadline of a call; a longer one is cut."`
 	GracePeriod    time.Duration `default:"30s" help:"How long calls in flight may take to end at SIGTERM."`
@@ -184,13 +188,16 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	}
 	client, err := c.newClient(c.ControlCenterURL, c.Username, key)
 	if err != nil {
-		return nil, fmt.Errorf("--control-center-url and --username: %w", err)
+		return nil, fmt.Errorf("the settings of Control Center: %w", err)
 	}
 	return &upstream{client: client, account: account}, nil
 }
 
 func (c *serveCommand) newClient(url, username, key string) (*jasperclient.Client, error) {
 	return jasperclient.New(url, jasperclient.Credentials{Username: username, APIKey: key},
+		jasperclient.WithFairUse(jasperclient.FairUse{
+			CallsInFlight: c.CallsInFlight, CallsPerSecond: c.CallsPerSecond, MaxWaiting: c.MaxWaiting,
+		}),
 		jasperclient.WithTimeout(c.MaxTimeout), // the caller's own deadline is what ends a call
 		jasperclient.WithUserAgent("zoneusage/"+versionName()))
 }

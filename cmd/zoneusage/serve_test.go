@@ -50,6 +50,7 @@ func TestServeRefusesHalfAConfiguration(t *testing.T) {
 		"plain http to a network": {nil, []string{"--control-center-url=http://restapi.example", "--username=u", "--api-key-file", key}, "use https"},
 		"no time at all":          {nil, []string{"--default-timeout=0s"}, "--default-timeout must be above 0"},
 		"a default above the max": {nil, []string{"--default-timeout=20m"}, "--default-timeout 20m0s is above --max-timeout 10m0s"},
+		"no calls at all":         {nil, []string{"--calls-per-second=0"}, "0 calls a second are not possible"},
 		"an empty address":        {[]string{"ZONEUSAGE_HTTP_ADDR="}, nil, "must not be empty"},
 		"an address that is none": {nil, []string{"--http-addr=nowhere"}, "--http-addr"},
 		"a key as a flag":         {nil, []string{"--api-key=secret"}, "unknown flag --api-key"},
@@ -109,6 +110,17 @@ func TestServeFlags(t *testing.T) {
 	}
 	timesOut("--default-timeout=50ms")
 	timesOut("--default-timeout=50ms", "--max-timeout=50ms")
+
+	// One call in ten seconds: who comes second and has a second alone is told how long to wait.
+	_, _, url := serve(t, nil, "--calls-per-second=0.1", "--calls-in-flight=1")
+	if status, body := get(t, request(t, url+usagePath)); status != http.StatusOK {
+		t.Errorf("the first call: HTTP status %d\n%s", status, body)
+	}
+	hurried := request(t, url+usagePath)
+	hurried.Header.Set("Grpc-Timeout", "1S")
+	if status, body := get(t, hurried); status != http.StatusTooManyRequests || !strings.Contains(body, "RATE_LIMITED") {
+		t.Errorf("the second call: HTTP status %d\n%s", status, body)
+	}
 
 	p, _, url := serve(t, []string{"ZONEUSAGE_LOG_FULL_ICCIDS=true"})
 	get(t, request(t, url+usagePath))

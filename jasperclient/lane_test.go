@@ -1,0 +1,235 @@
+package jasperclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// ride enters the lane and leaves it with the outcome.
+func ride(ctx context.Context, l *lane, outcome error) error {
+	t, err := l.enter(ctx)
+	if err != nil {
+		return err
+	}
+	l.leave(t, outcome)
+	return nil
+}
+
+var errRateLimit = &APIError{Code: CodeRateLimitExceeded, HTTPStatus: 400}
+
+func TestTheLaneSpacesCallsEvenly(t *testing.T) {
+	for perSecond, want := range map[float64]time.Duration{1: time.Second, 5: 200 * time.Millisecond, 0.5: 2 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: perSecond, MaxWaiting: 1000})
+			start := time.Now()
+			var mu sync.Mutex
+			var starts []time.Duration
+			var riding sync.WaitGroup
+			for range 100 {
+				riding.Go(func() {
+					turn, err := l.enter(t.Context())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					starts = append(starts, turn.start.Sub(start))
+					mu.Unlock()
+					time.Sleep(50 * time.Millisecond)
+					l.leave(turn, nil)
+				})
+			}
+			riding.Wait()
+			for i, at := range starts {
+				if at != time.Duration(i)*want {
+					t.Fatalf("%v calls a second: call %d after %v, want %v", perSecond, i, at, time.Duration(i)*want)
+				}
+			}
+		})
+	}
+}
+
+func TestTheLaneLetsOnlySoManyThroughAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(FairUse{CallsInFlight: 3, CallsPerSecond: 100, MaxWaiting: 1000})
+		var mu sync.Mutex
+		var inFlight, most int
+		var riding sync.WaitGroup
+		start := time.Now()
+		for range 30 {
+			riding.Go(func() {
+				turn, err := l.enter(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				inFlight++
+				most = max(most, inFlight)
+				mu.Unlock()
+				time.Sleep(time.Second)
+				mu.Lock()
+				inFlight--
+				mu.Unlock()
+				l.leave(turn, nil)
+			})
+		}
+		riding.Wait()
+		if most != 3 {
+			t.Errorf("%d at once, want 3", most)
+		}
+		if took := time.Since(start); took > 10*time.Second+100*time.Millisecond {
+			t.Errorf("30 calls of 1 s, 3 at once, took %v", took)
+		}
+	})
+}
+
+// The n-th of callers who come together has its turn after n spacings: who cannot wait so long is told so at once.
+func TestTheLaneRefusesAtOnceWhoCannotBeServedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
+		var riding sync.WaitGroup
+		wait := func(ctx context.Context) {
+			riding.Go(func() {
+				if err := ride(ctx, l, nil); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		wait(t.Context()) // goes at once
+		for range 4 {
+			wait(t.Context())
+		}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
+		defer cancel()
+		var busy *BusyError
+		if err := ride(ctx, l, nil); !errors.As(err, &busy) || busy.Wait != 5*time.Second || time.Since(start) != 0 {
+			t.Errorf("got %v after %v, want a BusyError of 5 s at once", err, time.Since(start))
+		}
+		longer, cancelLonger := context.WithTimeout(t.Context(), 5500*time.Millisecond)
+		defer cancelLonger()
+		wait(longer)
+		for range 5 {
+			wait(t.Context())
+		}
+		if err := ride(t.Context(), l, nil); !errors.As(err, &busy) || busy.Wait != 11*time.Second {
+			t.Errorf("with all places taken: got %v, want a BusyError of 11 s", err)
+		}
+		riding.Wait()
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("the ten who waited took %v", took)
+		}
+	})
+}
+
+func TestWhoLeavesTheLaneCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
+		start := time.Now()
+		if err := ride(t.Context(), l, nil); err != nil {
+			t.Fatal(err)
+		}
+		impatient, leave := context.WithCancel(t.Context())
+		var riding sync.WaitGroup
+		riding.Go(func() {
+			if err := ride(impatient, l, nil); !errors.Is(err, context.Canceled) {
+				t.Errorf("who left got %v", err)
+			}
+		})
+		synctest.Wait()
+		riding.Go(func() {
+			if err := ride(t.Context(), l, nil); err != nil || time.Since(start) != time.Second {
+				t.Errorf("who came after had its turn after %v (%v), want 1 s", time.Since(start), err)
+			}
+		})
+		synctest.Wait()
+		leave()
+		riding.Wait()
+
+		// The turn that comes in the moment of leaving goes to the next, at the same time.
+		time.Sleep(time.Second)
+		granted := &turn{granted: make(chan struct{})}
+		place, err := l.queue(t.Context(), granted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-granted.granted
+		l.withdraw(place, granted)
+		now := time.Now()
+		if err := ride(t.Context(), l, nil); err != nil || time.Since(now) != 0 {
+			t.Errorf("the turn given back was used after %v (%v)", time.Since(now), err)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if err := ride(ended, l, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("who had left before got %v", err)
+		}
+	})
+}
+
+// Refused for calling too often, the lane waits twice as long each time, at most a minute, and recovers with the answers.
+func TestTheLaneSlowsDownWhenItIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
+		var waits []string
+		for i := range 30 {
+			outcome := error(nil)
+			if i < 8 {
+				outcome = errRateLimit
+			}
+			start := time.Now()
+			if err := ride(t.Context(), l, outcome); err != nil {
+				t.Fatal(err)
+			}
+			waits = append(waits, time.Since(start).Round(time.Second).String())
+		}
+		want := []string{"0s", "2s", "4s", "8s", "16s", "32s", "1m0s", "1m0s", "1m0s", "1m0s", "53s", "46s"}
+		if diff := cmp.Diff(want, waits[:len(want)]); diff != "" {
+			t.Errorf("waits (-want +got)\n%s", diff)
+		}
+		for range 30 {
+			if err := ride(t.Context(), l, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if l.spacing != time.Second {
+			t.Errorf("after the answers the spacing is %v", l.spacing)
+		}
+		if err := ride(t.Context(), l, &APIError{HTTPStatus: 429, RetryAfter: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if err := ride(t.Context(), l, nil); err != nil || time.Since(start) != time.Hour {
+			t.Errorf("Retry-After of an hour was waited for %v (%v)", time.Since(start), err)
+		}
+	})
+}
+
+func TestFairUseIsChecked(t *testing.T) {
+	good := FairUse{CallsInFlight: 1, CallsPerSecond: 0.1, MaxWaiting: 1}
+	if err := good.check(); err != nil {
+		t.Error(err)
+	}
+	for _, change := range []func(*FairUse){
+		func(f *FairUse) { f.CallsInFlight = 0 },
+		func(f *FairUse) { f.CallsPerSecond = 0 },
+		func(f *FairUse) { f.CallsPerSecond = -1 },
+		func(f *FairUse) { f.CallsPerSecond = 1e9 },
+		func(f *FairUse) { f.MaxWaiting = 0 },
+	} {
+		bad := good
+		change(&bad)
+		if _, err := New("https://restapi.example", Credentials{Username: "u", APIKey: "k"}, WithFairUse(bad)); err == nil {
+			t.Error(fmt.Sprintf("%+v", bad), "is taken")
+		}
+	}
+}
