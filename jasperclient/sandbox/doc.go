@@ -19,6 +19,7 @@
 // What nobody outside the vendor knows of the real service is an option, so
 // that a client can be tested against each variant; its comment says so.
 //
-// Unlike the real service, the sandbox does not count calls: the rate-limit
-// error comes from the trouble ICCID 890000000040000029 alone.
+// The sandbox counts the account's calls ([Sandbox.Ledger]). Unlike the real
+// service it allows any number of them, unless [WithFairUse] sets a limit: until
+// then the rate-limit error comes from the trouble ICCID 890000000040000029 alone.
 package sandbox

@@ -41,6 +41,10 @@ func errBeforeThirdCycle(cycles [3]cycle) *vendorError {
 // codeRateLimit is the error whose status is an option.
 const codeRateLimit = "40000029"
 
+func (s *Sandbox) errRateLimit() *vendorError {
+	return &vendorError{s.rateLimitStatus, codeRateLimit, "Rate limit exceeded."}
+}
+
 // troubles are the errors that do not depend on the request: those of the
 // vendor's page, and those that any function of Control Center can return. The
 // texts of the latter are the sandbox's own, and the statuses of 10000021 and
@@ -78,7 +82,7 @@ func (s *Sandbox) trouble(code string, cycles [3]cycle) *vendorError {
 	case beforeThirdCycle.code:
 		return beforeThirdCycle
 	case codeRateLimit:
-		return &vendorError{s.rateLimitStatus, code, "Rate limit exceeded."}
+		return s.errRateLimit()
 	}
 	for _, trouble := range troubles {
 		if trouble.code == code {

@@ -77,7 +77,7 @@ func WithSeed(seed uint64) Option {
 }
 
 // WithLatency makes every answer wait for d, or until the request's context
-// ends. The default is no wait.
+// ends; the call is in flight meanwhile. The default is no wait.
 func WithLatency(d time.Duration) Option {
 	return func(s *Sandbox) error {
 		if d < 0 {
@@ -121,6 +121,31 @@ func WithRateLimitStatus(status int) Option {
 		}
 		s.rateLimitStatus = status
 		return nil
+	}
+}
+
+// WithFairUse sets what Control Center allows the account: so many calls in
+// flight at once, and so many calls per second, fractions too; 0 is no limit.
+// The default is no limit of either. A call beyond them is an overrun: it is
+// answered with error 40000029, in the status of [WithRateLimitStatus], and
+// [Sandbox.Ledger] counts it.
+//
+// A rate R allows no more than ⌈R⌉ calls in any half-open interval of ⌈R⌉/R
+// seconds: 5 is five calls in a second, 0.5 one in two seconds, 2.5 three in
+// 1.2 seconds. Arrivals are taken by [time.Now], not by [WithClock], whose clock
+// may stand still and would then allow one interval's calls for ever. A
+// refused call does not count in the interval, but it is in flight until it is
+// answered. How Control Center measures, and whether it counts what it refuses,
+// is unknown.
+//
+// The account's calls are those that reach the API: the path of this page, the
+// right credentials, GET or HEAD. They count whatever the answer, an error of
+// the vendor's page or a trouble ICCID included. Other paths, credentials and
+// methods are nobody's calls.
+func WithFairUse(callsInFlight int, callsPerSecond float64) Option {
+	return func(s *Sandbox) (err error) {
+		s.fairUse, err = newFairUse(callsInFlight, callsPerSecond)
+		return err
 	}
 }
 

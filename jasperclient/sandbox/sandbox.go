@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Sandbox is an imitated Control Center account. It never changes after [New],
-// so it may serve any number of requests at once.
+// Sandbox is an imitated Control Center account. After [New] nothing changes but
+// the ledger, which has a lock of its own, so it may serve any number of
+// requests at once.
 type Sandbox struct {
 	username, apiKey string
 	now              func() time.Time
@@ -17,9 +18,11 @@ type Sandbox struct {
 	emptyUsage       EmptyUsage
 	dates            dateRules
 	rateLimitStatus  int
+	fairUse          fairUse
 
 	fleet     map[string]device
 	ratePlans ratePlans
+	ledger    *ledger
 }
 
 // New returns a Sandbox with the built-in fleet, changed by opts. It fails when
@@ -51,28 +54,42 @@ func New(opts ...Option) (*Sandbox, error) {
 	if s.generated.devices > 0 {
 		s.ratePlans.add(generatedRatePlans())
 	}
+	s.ledger = newLedger(s.username, s.fairUse)
 	return s, nil
 }
 
-// ServeHTTP answers one call, after the latency asked for.
+// ServeHTTP answers one call, after the latency asked for. It counts the call,
+// and decides whether it is one too many, when it arrives.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	version, iccid, found := matchPath(r.URL)
+	authorized := s.authorized(r)
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	allowed := true
+	if found && authorized && reads {
+		var leave func()
+		allowed, leave = s.ledger.arrive(s.username)
+		// The server sends an answer's end after this returns: a client that has
+		// it may call again, and is not one too many.
+		defer leave()
+	}
 	if !s.wait(r) {
 		// A context can end while the client still listens: the time-out of a
 		// server in front. Such a server answers HTML.
 		writeHTML(w, http.StatusServiceUnavailable)
 		return
 	}
-	version, iccid, found := matchPath(r.URL)
 	switch {
 	case !found:
 		writeHTML(w, http.StatusNotFound)
 	case r.Header.Get("Authorization") == "":
 		writeChallenge(w)
-	case !s.authorized(r):
+	case !authorized:
 		writeError(w, errInvalidCredentials)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+	case !reads:
 		w.Header().Set("Allow", "GET, HEAD")
 		writeHTML(w, http.StatusMethodNotAllowed)
+	case !allowed:
+		writeError(w, s.errRateLimit())
 	default:
 		s.serveUsage(w, version, iccid, r.URL.RawQuery)
 	}

@@ -1,0 +1,88 @@
+package sandbox
+
+import (
+	"sync"
+	"time"
+)
+
+// Ledger is what a Sandbox has counted since [New]: over all its accounts, and
+// of each by its user name.
+type Ledger struct {
+	Counts
+	ByAccount map[string]Counts `json:"byAccount"`
+}
+
+// Counts are the calls of an account, or of all accounts together.
+type Counts struct {
+	Calls        int `json:"calls"`        // that arrived, overruns among them
+	Overruns     int `json:"overruns"`     // that were more than [WithFairUse] allows
+	MostInFlight int `json:"mostInFlight"` // at once, overruns among them
+}
+
+// Ledger returns a copy of the ledger as it stands now.
+func (s *Sandbox) Ledger() Ledger { return s.ledger.copy() }
+
+// ledger counts the calls of accounts and holds each to its law.
+type ledger struct {
+	mu       sync.Mutex
+	total    tally
+	accounts map[string]*account
+}
+
+// account is one account's page of the ledger.
+type account struct {
+	tally
+	law fairUse
+}
+
+// tally are counts that go on. A call is in flight from its arrival until the
+// sandbox has its answer ready, the latency included; that it was refused does
+// not make it less of a parallel call.
+type tally struct {
+	Counts
+	inFlight int
+}
+
+func newLedger(username string, law fairUse) *ledger {
+	return &ledger{accounts: map[string]*account{username: {law: law}}}
+}
+
+// arrive counts a call of an account and says whether it is allowed. The call
+// is in flight until leave.
+func (l *ledger) arrive(username string) (allowed bool, leave func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.accounts[username]
+	l.total.arrive()
+	a.arrive()
+	// Not the sandbox's clock: it may stand still, and then a second would
+	// never pass. Read under the lock, so that no call is older than the one
+	// counted before it.
+	allowed = a.law.admit(a.inFlight, time.Now())
+	if !allowed {
+		l.total.Overruns++
+		a.Overruns++
+	}
+	return allowed, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.total.inFlight--
+		a.inFlight--
+	}
+}
+
+func (t *tally) arrive() {
+	t.Calls++
+	t.inFlight++
+	t.MostInFlight = max(t.MostInFlight, t.inFlight)
+}
+
+func (l *ledger) copy() Ledger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	byAccount := make(map[string]Counts, len(l.accounts))
+	for username, a := range l.accounts {
+		byAccount[username] = a.Counts
+	}
+	return Ledger{Counts: l.total.Counts, ByAccount: byAccount}
+}
