@@ -225,7 +225,7 @@ func TestSandboxFlags(t *testing.T) {
 			}
 		}
 	}
-	for _, flag := range []string{"--clock=yesterday", "--clock=0001-01-01T00:00:00Z", "--time-zone=Nowhere", "--cycle-day=32", "--devices=-1", "--empty-usage=none", "--addr=nowhere"} {
+	for _, flag := range []string{"--clock=yesterday", "--clock=0001-01-01T00:00:00Z", "--time-zone=Nowhere", "--cycle-day=32", "--devices=-1", "--calls-in-flight=-1", "--calls-per-second=-0.5", "--empty-usage=none", "--addr=nowhere"} {
 		if code, output := run(t, nil, "sandbox", flag); code == 0 || output == "" {
 			t.Errorf("%s: exit status %d\n%s", flag, code, output)
 		}
@@ -255,5 +255,27 @@ func TestSandboxLatency(t *testing.T) {
 	}
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("answered before its time: %v", err)
+	}
+}
+
+// The ledger is the command's alone, and needs no credentials.
+func TestSandboxLedger(t *testing.T) {
+	p := start(t, nil, "sandbox", "--addr=127.0.0.1:0", "--calls-in-flight=1", "--calls-per-second=0.001", "--rate-limit-status=400")
+	address, _, _ := strings.Cut(p.printed(t, "Control Center's sandbox listens on "), ". ")
+	for _, want := range []int{http.StatusOK, http.StatusBadRequest} {
+		req := request(t, address+"/rws/api/v1/devices/8988217755520000031/usageInZone")
+		req.SetBasicAuth("sandbox", "sandbox")
+		if status, body := get(t, req); status != want || strings.Contains(body, "40000029") != (want == http.StatusBadRequest) {
+			t.Errorf("HTTP status %d, want %d\n%s", status, want, body)
+		}
+	}
+	const want = `{"calls":2,"overruns":1,"mostInFlight":1,"byAccount":{"sandbox":{"calls":2,"overruns":1,"mostInFlight":1}}}`
+	if status, body := get(t, request(t, address+"/ledger")); status != http.StatusOK || strings.TrimSpace(body) != want {
+		t.Errorf("HTTP status %d\n%s\nwant\n%s", status, body, want)
+	}
+	for _, other := range []string{"/ledger/", "//ledger", "/"} { // the vendor's, not redirected
+		if status, _ := get(t, request(t, address+other)); status != http.StatusNotFound {
+			t.Errorf("%s: HTTP status %d", other, status)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -36,6 +37,9 @@ type sandboxCommand struct {
 	Seed     uint64        `default:"0" help:"The seed of their usage."`
 	Latency  time.Duration `default:"0" help:"How long each answer takes."`
 
+	CallsInFlight  int     `default:"0" help:"How many calls at once the account is allowed; 0 is no limit. One more is answered with error 40000029."`
+	CallsPerSecond float64 `default:"0" help:"How many calls per second the account is allowed, such as 5 or 0.5; 0 is no limit. One more is answered with error 40000029."`
+
 	EmptyUsage      string `enum:"object,null,missing" default:"object" help:"The form of an answer without usage: ${enum}."`
 	RateLimitStatus int    `enum:"400,429" default:"429" help:"The HTTP status of error 40000029: ${enum}."`
 	MidCycleDates   bool   `default:"true" negatable:"" help:"Take any date of a cycle, not its first alone."`
@@ -56,11 +60,11 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err != nil {
 		return err
 	}
-	handler, err := c.handler(cmp.Or(key, sandboxName))
+	control, err := c.sandbox(cmp.Or(key, sandboxName))
 	if err != nil {
 		return err
 	}
-	door, err := listenSandbox(ctx, c.Addr, handler)
+	door, err := listenSandbox(ctx, c.Addr, withLedger(control))
 	if err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 	return door.server.Shutdown(patience)
 }
 
-func (c *sandboxCommand) handler(key string) (http.Handler, error) {
+func (c *sandboxCommand) sandbox(key string) (*sandbox.Sandbox, error) {
 	zone, err := parseTimeZone(c.TimeZone)
 	if err != nil {
 		return nil, err
@@ -91,6 +95,7 @@ func (c *sandboxCommand) handler(key string) (http.Handler, error) {
 		sandbox.WithDevices(c.Devices),
 		sandbox.WithSeed(c.Seed),
 		sandbox.WithLatency(c.Latency),
+		sandbox.WithFairUse(c.CallsInFlight, c.CallsPerSecond),
 		sandbox.WithEmptyUsage(emptyUsageForms[c.EmptyUsage]),
 		sandbox.WithRateLimitStatus(c.RateLimitStatus),
 		sandbox.WithMidCycleDates(c.MidCycleDates),
@@ -106,6 +111,23 @@ func (c *sandboxCommand) handler(key string) (http.Handler, error) {
 		opts = append(opts, sandbox.WithClock(func() time.Time { return at }))
 	}
 	return sandbox.New(opts...)
+}
+
+// ledgerPath is no path of Control Center's.
+const ledgerPath = "/ledger"
+
+// withLedger serves the sandbox's ledger beside it, to anybody: it has no more than counts and a user name. It is
+// no http.ServeMux, which redirects some paths that the sandbox answers as Control Center does.
+func withLedger(control *sandbox.Sandbox) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != ledgerPath || r.Method != http.MethodGet {
+			control.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		_ = json.NewEncoder(w).Encode(control.Ledger()) // a client that left is nobody to tell
+	})
 }
 
 // parseTimeZone reads the name of a time zone or an offset from UTC.
@@ -124,7 +146,8 @@ func parseTimeZone(name string) (*time.Location, error) {
 // introduce prints a call to try and the devices there are.
 func (c *sandboxCommand) introduce(w io.Writer, addr, user string) {
 	_, _ = fmt.Fprintf(w, "Control Center's sandbox listens on http://%[1]s. A call to try:\n\n"+
-		"  curl -u %[2]s http://%[1]s/rws/api/v1/devices/8988217755520000031/usageInZone\n\nIts devices:\n\n", addr, user)
+		"  curl -u %[2]s http://%[1]s/rws/api/v1/devices/8988217755520000031/usageInZone\n\n"+
+		"The calls it counts are on http://%[1]s%[3]s. Its devices:\n\n", addr, user, ledgerPath)
 	for _, device := range sandbox.Fleet() {
 		_, _ = fmt.Fprintf(w, "  %-20s  %s\n", device.ICCID, device.Shows)
 	}
