@@ -41,8 +41,8 @@ func (n *inMemory) Accept() (net.Conn, error) {
 	}
 }
 
-func (n *inMemory) Close() error   { n.once.Do(func() { close(n.done) }); return nil }
-func (n *inMemory) Addr() net.Addr { return &net.TCPAddr{} }
+func (n *inMemory) Close() error { n.once.Do(func() { close(n.done) }); return nil }
+func (*inMemory) Addr() net.Addr { return &net.TCPAddr{} }
 
 // clientOf is a client of a sandbox over HTTP in memory, both of this bubble.
 func clientOf(t *testing.T, handler http.Handler, fair jasperclient.FairUse) *jasperclient.Client {
@@ -59,7 +59,9 @@ func clientOf(t *testing.T, handler http.Handler, fair jasperclient.FairUse) *ja
 	t.Cleanup(func() {
 		client.Close()
 		_ = server.Close() // it ends in any case
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return client
 }
