@@ -18,6 +18,8 @@ const (
 	apiPath = "/rws/api/v1"
 	// maxBodyBytes is far above any answer seen: a record is about 300 bytes.
 	maxBodyBytes = 1 << 20
+	// maxAttempts is how often a call is made that Control Center refuses for coming too often.
+	maxAttempts = 3
 	// defaultTimeout bounds one call when the caller's context allows more.
 	defaultTimeout = time.Minute
 )
@@ -164,11 +166,28 @@ func isLoopback(host string) bool {
 
 // UsageInZone asks Control Center for a device's usage in one billing cycle, by rate plan and zone, when the account's
 // lane has a turn for it. The package's documentation lists its errors.
-func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (usage *DeviceUsage, err error) {
-	q, err = q.valid()
+func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (*DeviceUsage, error) {
+	q, err := q.valid()
 	if err != nil {
 		return nil, err
 	}
+	usage, err := c.attempt(ctx, q, false)
+	for range maxAttempts - 1 {
+		refused := rateLimited(err)
+		if refused == nil {
+			break
+		}
+		usage, err = c.attempt(ctx, q, true)
+		if busy := (*BusyError)(nil); errors.As(err, &busy) {
+			refused.RetryAfter = max(refused.RetryAfter, busy.Wait)
+			return nil, refused
+		}
+	}
+	return usage, err
+}
+
+// attempt makes a call in the account's lane, before all others when it was refused before.
+func (c *Client) attempt(ctx context.Context, q UsageQuery, first bool) (usage *DeviceUsage, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.usageURL(q), nil)
 	if err != nil {
 		return nil, fmt.Errorf("jasperclient: %w", withoutURL(err))
@@ -176,7 +195,7 @@ func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (usage *DeviceUs
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
 	c.authorize(req)
-	turn, err := c.lane.enter(ctx)
+	turn, err := c.lane.enter(ctx, first)
 	if err != nil {
 		return nil, err
 	}

@@ -352,7 +352,10 @@ func TestUsageInZoneTellsRefusalsApart(t *testing.T) {
 				w.WriteHeader(test.status)
 				_, _ = io.WriteString(w, test.body)
 			})
-			_, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID})
+			// Less than any Retry-After here: the refused call is not made again.
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err := client.UsageInZone(ctx, jasperclient.UsageQuery{ICCID: exampleICCID})
 			var unavailable *jasperclient.UnavailableError
 			if errors.As(err, &unavailable) {
 				unavailable.Err = nil

@@ -1,6 +1,7 @@
 package jasperclient
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -53,9 +54,14 @@ func (e *APIError) Error() string {
 	return fmt.Sprintf("control center: error %s (HTTP status %d): %s", e.Code, e.HTTPStatus, e.Message)
 }
 
-// rateLimited tells a call too many: by its code in any HTTP status, or by HTTP's own status.
-func (e *APIError) rateLimited() bool {
-	return e.Code == CodeRateLimitExceeded || e.HTTPStatus == http.StatusTooManyRequests
+// rateLimited finds the refusal of a call too many, by its code in any HTTP status or by HTTP's own status; nil for
+// another outcome.
+func rateLimited(outcome error) *APIError {
+	var e *APIError
+	if errors.As(outcome, &e) && (e.Code == CodeRateLimitExceeded || e.HTTPStatus == http.StatusTooManyRequests) {
+		return e
+	}
+	return nil
 }
 
 var dateInText = regexp.MustCompile(`\b\d{4}-\d{2}-\d{2}\b`)

@@ -116,3 +116,24 @@ func TestAThousandCallersKeepTheLaw(t *testing.T) {
 		}
 	})
 }
+
+// An account that allows half of what it is said to: everybody is served, the refusals are few, and little is lost.
+func TestAnAccountThatAllowsHalf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		controlCenter, err := sandbox.New(sandbox.WithFairUse(1, 2.5), sandbox.WithLatency(50*time.Millisecond), sandbox.WithDevices(1000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := clientOf(t, controlCenter, jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 5, MaxWaiting: 1000})
+		start := time.Now()
+		answered, refused, told := askAll(t, client, 1000, time.Hour)
+		took := time.Since(start)
+		ledger := controlCenter.Ledger()
+		used := float64(answered) / (2.5 * took.Seconds())
+		t.Logf("%d answered, %d refused and %d told to wait in %v: %d overruns, %.1f %% of the real limit",
+			answered, refused, told, took, ledger.Overruns, 100*used)
+		if answered != 1000 || refused != 0 || told != 0 || ledger.Overruns > 12 || used < 0.9 {
+			t.Errorf("%d answered, %d refused, %d told to wait; ledger %+v", answered, refused, told, ledger)
+		}
+	})
+}

@@ -35,18 +35,14 @@ func (f FairUse) check() error {
 	return nil
 }
 
-// maxSpacing bounds how far refusals lengthen the time between two calls.
-const maxSpacing = time.Minute
-
 // A lane lets the callers of one account through, as many at once and as often as its fair use allows: first come, first
 // served. Who cannot have a turn before its deadline does not wait for it.
 type lane struct {
 	fair FairUse
-	base time.Duration // between two calls when Control Center refuses none
 
 	mu       sync.Mutex
-	spacing  time.Duration // between two calls now
-	nextTurn time.Time     // before which no call starts
+	pace     pace
+	nextTurn time.Time // before which no call starts
 	inFlight int
 	typical  time.Duration // of a call, a moving average
 	waiting  list.List     // of *turn
@@ -61,15 +57,15 @@ type turn struct {
 }
 
 func newLane(fair FairUse) *lane {
-	base := time.Duration(float64(time.Second) / fair.CallsPerSecond)
-	return &lane{fair: fair, base: base, spacing: base}
+	return &lane{fair: fair, pace: newPace(time.Duration(float64(time.Second) / fair.CallsPerSecond))}
 }
 
-// enter waits for the caller's turn. It fails with a [BusyError] at once when there is none before ctx's deadline or no
-// place to wait, and with ctx's error when ctx ends first.
-func (l *lane) enter(ctx context.Context) (*turn, error) {
+// enter waits for the caller's turn, the first of all that wait where its call was refused before. It fails with a
+// [BusyError] at once when there is none before ctx's deadline or no place to wait, and with ctx's error when ctx ends
+// first.
+func (l *lane) enter(ctx context.Context, first bool) (*turn, error) {
 	t := &turn{granted: make(chan struct{})}
-	place, err := l.queue(ctx, t)
+	place, err := l.queue(ctx, t, first)
 	if err != nil {
 		return nil, err
 	}
@@ -82,28 +78,32 @@ func (l *lane) enter(ctx context.Context) (*turn, error) {
 	}
 }
 
-func (l *lane) queue(ctx context.Context, t *turn) (*list.Element, error) {
+func (l *lane) queue(ctx context.Context, t *turn, first bool) (*list.Element, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("jasperclient: asking for a turn: %w", ctx.Err())
 	}
+	ahead, push := l.waiting.Len(), l.waiting.PushBack
+	if first {
+		ahead, push = 0, l.waiting.PushFront
+	}
 	now := time.Now()
-	wait := l.expectedWait(now)
+	wait := l.expectedWait(now, ahead)
 	deadline, ok := ctx.Deadline()
-	if tooLate := ok && wait > 0 && !deadline.After(now.Add(wait+l.typical)); tooLate || l.waiting.Len() >= l.fair.MaxWaiting {
+	if tooLate := ok && wait > 0 && !deadline.After(now.Add(wait+l.typical)); tooLate || ahead >= l.fair.MaxWaiting {
 		return nil, &BusyError{Wait: wait}
 	}
-	place := l.waiting.PushBack(t)
+	place := push(t)
 	l.advance()
 	return place, nil
 }
 
-// expectedWait is when the next to come would have its turn.
-func (l *lane) expectedWait(now time.Time) time.Duration {
+// expectedWait is when a caller with so many ahead would have its turn.
+func (l *lane) expectedWait(now time.Time, ahead int) time.Duration {
 	// A call takes its time too: where it is the longer one, the calls in flight set the pace.
-	pace := max(l.spacing, l.typical/time.Duration(l.fair.CallsInFlight))
-	return max(l.nextTurn.Sub(now), 0) + time.Duration(l.waiting.Len())*pace
+	each := max(l.pace.spacing, l.typical/time.Duration(l.fair.CallsInFlight))
+	return max(l.nextTurn.Sub(now), 0) + time.Duration(ahead)*each
 }
 
 // withdraw takes a caller out who left, and gives back a turn that came in the same moment.
@@ -132,7 +132,7 @@ func (l *lane) advance() {
 		}
 		t := l.waiting.Remove(l.waiting.Front()).(*turn)
 		l.inFlight++
-		t.start, t.before, t.next = now, l.nextTurn, now.Add(l.spacing)
+		t.start, t.before, t.next = now, l.nextTurn, now.Add(l.pace.spacing)
 		l.nextTurn = t.next
 		close(t.granted)
 	}
@@ -150,7 +150,7 @@ func (l *lane) wake(after time.Duration) {
 	})
 }
 
-// leave ends a turn. Control Center's refusal for calling too often doubles the spacing, and answers bring it back.
+// leave ends a turn. Its outcome sets the pace of those to come.
 func (l *lane) leave(t *turn, outcome error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,13 +158,14 @@ func (l *lane) leave(t *turn, outcome error) {
 	l.inFlight--
 	const weight = 8 // of what the average has seen so far
 	l.typical += (now.Sub(t.start) - l.typical) / weight
-	if refused := (*APIError)(nil); errors.As(outcome, &refused) && refused.rateLimited() {
-		l.spacing = min(2*l.spacing, max(maxSpacing, l.base))
-		if next := now.Add(max(l.spacing, refused.RetryAfter)); next.After(l.nextTurn) {
+	var unavailable *UnavailableError
+	if refused := rateLimited(outcome); refused != nil {
+		l.pace.refused()
+		if next := now.Add(max(l.pace.spacing, refused.RetryAfter)); next.After(l.nextTurn) {
 			l.nextTurn = next
 		}
-	} else if l.spacing > l.base {
-		l.spacing = max(l.base, l.spacing-l.spacing/weight)
+	} else if !errors.As(outcome, &unavailable) { // which tells nothing of the limit
+		l.pace.answered()
 	}
 	l.advance()
 }

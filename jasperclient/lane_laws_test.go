@@ -67,7 +67,7 @@ func TestTheLaneKeepsItsLaws(t *testing.T) {
 		all := passengers(rt)
 		var got []time.Duration
 		synctest.Test(t, func(t *testing.T) { got = startsOf(t, newLane(fair), all) })
-		if diff := cmp.Diff(lawfulStarts(fair, newLane(fair).base, all), got); diff != "" {
+		if diff := cmp.Diff(lawfulStarts(fair, newLane(fair).pace.base, all), got); diff != "" {
 			rt.Errorf("starts (-lawful +got)\n%s", diff)
 		}
 	})
@@ -89,7 +89,7 @@ func startsOf(t *testing.T, l *lane, all []passenger) []time.Duration {
 				defer cancel()
 				defer time.AfterFunc(p.leaves-p.arrival, cancel).Stop()
 			}
-			turn, err := l.enter(ctx)
+			turn, err := l.enter(ctx, false)
 			if err != nil {
 				starts[i] = -1
 				return

@@ -14,7 +14,7 @@ import (
 
 // ride enters the lane and leaves it with the outcome.
 func ride(ctx context.Context, l *lane, outcome error) error {
-	t, err := l.enter(ctx)
+	t, err := l.enter(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func TestTheLaneSpacesCallsEvenly(t *testing.T) {
 			var riding sync.WaitGroup
 			for range 100 {
 				riding.Go(func() {
-					turn, err := l.enter(t.Context())
+					turn, err := l.enter(t.Context(), false)
 					if err != nil {
 						t.Error(err)
 						return
@@ -65,7 +65,7 @@ func TestTheLaneLetsOnlySoManyThroughAtOnce(t *testing.T) {
 		start := time.Now()
 		for range 30 {
 			riding.Go(func() {
-				turn, err := l.enter(t.Context())
+				turn, err := l.enter(t.Context(), false)
 				if err != nil {
 					t.Error(err)
 					return
@@ -158,7 +158,7 @@ func TestWhoLeavesTheLaneCostsNothing(t *testing.T) {
 		// The turn that comes in the moment of leaving goes to the next, at the same time.
 		time.Sleep(time.Second)
 		granted := &turn{granted: make(chan struct{})}
-		place, err := l.queue(t.Context(), granted)
+		place, err := l.queue(t.Context(), granted, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,33 +176,20 @@ func TestWhoLeavesTheLaneCostsNothing(t *testing.T) {
 	})
 }
 
-// Refused for calling too often, the lane waits twice as long each time, at most a minute, and recovers with the answers.
+// Refused for calling too often, the lane waits twice as long each time, at most a minute or as long as it is told.
 func TestTheLaneSlowsDownWhenItIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
-		var waits []string
-		for i := range 30 {
-			outcome := error(nil)
-			if i < 8 {
-				outcome = errRateLimit
-			}
+		var waits []time.Duration
+		for range 9 {
 			start := time.Now()
-			if err := ride(t.Context(), l, outcome); err != nil {
+			if err := ride(t.Context(), l, errRateLimit); err != nil {
 				t.Fatal(err)
 			}
-			waits = append(waits, time.Since(start).Round(time.Second).String())
+			waits = append(waits, time.Since(start)/time.Second)
 		}
-		want := []string{"0s", "2s", "4s", "8s", "16s", "32s", "1m0s", "1m0s", "1m0s", "1m0s", "53s", "46s"}
-		if diff := cmp.Diff(want, waits[:len(want)]); diff != "" {
-			t.Errorf("waits (-want +got)\n%s", diff)
-		}
-		for range 30 {
-			if err := ride(t.Context(), l, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if l.spacing != time.Second {
-			t.Errorf("after the answers the spacing is %v", l.spacing)
+		if diff := cmp.Diff([]time.Duration{0, 2, 4, 8, 16, 32, 60, 60, 60}, waits); diff != "" {
+			t.Errorf("waits in seconds (-want +got)\n%s", diff)
 		}
 		if err := ride(t.Context(), l, &APIError{HTTPStatus: 429, RetryAfter: time.Hour}); err != nil {
 			t.Fatal(err)
@@ -212,6 +199,68 @@ func TestTheLaneSlowsDownWhenItIsRefused(t *testing.T) {
 			t.Errorf("Retry-After of an hour was waited for %v (%v)", time.Since(start), err)
 		}
 	})
+}
+
+// Whose call was refused goes before all who wait.
+func TestTheRefusedCallGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1})
+		refused, err := l.enter(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var riding sync.WaitGroup
+		start := time.Now()
+		riding.Go(func() {
+			if err := ride(t.Context(), l, nil); err != nil || time.Since(start) != 4*time.Second {
+				t.Errorf("who waited had its turn after %v (%v), want 4 s", time.Since(start), err)
+			}
+		})
+		synctest.Wait()
+		l.leave(refused, errRateLimit)
+		again, err := l.enter(t.Context(), true)
+		if err != nil || time.Since(start) != 2*time.Second {
+			t.Fatalf("the refused call had its turn after %v (%v), want 2 s", time.Since(start), err)
+		}
+		l.leave(again, nil)
+		riding.Wait()
+	})
+}
+
+// Answers bring the pace back to what is allowed; an account that allows less is seldom asked too much.
+func TestThePaceRecovers(t *testing.T) {
+	p := newPace(time.Second)
+	for range 10 {
+		p.refused()
+	}
+	if p.spacing != time.Minute {
+		t.Errorf("after refusals the spacing is %v", p.spacing)
+	}
+	last, answers := p.spacing, 0
+	for ; p.spacing > p.base && answers < 1000; answers++ {
+		p.answered()
+		if p.spacing > last {
+			t.Fatalf("after an answer the spacing went from %v to %v", last, p.spacing)
+		}
+		last = p.spacing
+	}
+	if answers > 100 {
+		t.Errorf("%d answers were needed", answers)
+	}
+
+	p = newPace(time.Second)
+	refusals, calls := 0, 1000
+	for range calls {
+		if p.spacing < 2*time.Second {
+			p.refused()
+			refusals++
+		} else {
+			p.answered()
+		}
+	}
+	if refusals > 12 {
+		t.Errorf("an account that allows half refused %d of %d calls", refusals, calls)
+	}
 }
 
 func TestFairUseIsChecked(t *testing.T) {
