@@ -64,6 +64,19 @@ func rateLimited(outcome error) *APIError {
 	return nil
 }
 
+// credentialsRefused finds the refusal of the user name and key, or of the caller's address; nil for another outcome.
+func credentialsRefused(outcome error) *APIError {
+	var e *APIError
+	if !errors.As(outcome, &e) {
+		return nil
+	}
+	bare := e.Code == "" && (e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden)
+	if e.Code == CodeInvalidCredentials || bare {
+		return e
+	}
+	return nil
+}
+
 var dateInText = regexp.MustCompile(`\b\d{4}-\d{2}-\d{2}\b`)
 
 // EarliestCycleStartDate is the earliest day that Control Center takes, which it tells in the text of

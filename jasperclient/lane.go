@@ -45,13 +45,16 @@ type lane struct {
 	nextTurn time.Time // before which no call starts
 	inFlight int
 	typical  time.Duration // of a call, a moving average
-	waiting  list.List     // of *turn
-	timer    *time.Timer   // wakes the lane at nextTurn
+	closed   *APIError     // why nobody gets a turn; nil when the lane is open
+	reopens  time.Time
+	waiting  list.List   // of *turn
+	timer    *time.Timer // wakes the lane at nextTurn
 }
 
 // A turn is a caller's place in the lane. It belongs to the lane's mutex until it is granted.
 type turn struct {
 	granted      chan struct{}
+	refused      error // set in place of a turn
 	start        time.Time
 	before, next time.Time // what the lane's nextTurn was and became
 }
@@ -71,6 +74,9 @@ func (l *lane) enter(ctx context.Context, first bool) (*turn, error) {
 	}
 	select {
 	case <-t.granted:
+		if t.refused != nil {
+			return nil, t.refused
+		}
 		return t, nil
 	case <-ctx.Done():
 		l.withdraw(place, t)
@@ -83,6 +89,9 @@ func (l *lane) queue(ctx context.Context, t *turn, first bool) (*list.Element, e
 	defer l.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("jasperclient: asking for a turn: %w", ctx.Err())
+	}
+	if l.closed != nil && time.Now().Before(l.reopens) {
+		return nil, l.closed
 	}
 	ahead, push := l.waiting.Len(), l.waiting.PushBack
 	if first {
@@ -112,6 +121,9 @@ func (l *lane) withdraw(place *list.Element, t *turn) {
 	defer l.mu.Unlock()
 	select {
 	case <-t.granted:
+		if t.refused != nil {
+			return
+		}
 		l.inFlight--
 		if l.nextTurn.Equal(t.next) { // no later turn depends on it
 			l.nextTurn = t.before
@@ -150,6 +162,19 @@ func (l *lane) wake(after time.Duration) {
 	})
 }
 
+// closedFor is how long no call follows one whose credentials were refused: an account can be locked by trying on.
+const closedFor = 30 * time.Second
+
+// close gives the refusal to all who wait and, for a while, to all who come.
+func (l *lane) close(refused *APIError, now time.Time) {
+	l.closed, l.reopens = refused, now.Add(closedFor)
+	for l.waiting.Len() > 0 {
+		t := l.waiting.Remove(l.waiting.Front()).(*turn)
+		t.refused = refused
+		close(t.granted)
+	}
+}
+
 // leave ends a turn. Its outcome sets the pace of those to come.
 func (l *lane) leave(t *turn, outcome error) {
 	l.mu.Lock()
@@ -159,7 +184,9 @@ func (l *lane) leave(t *turn, outcome error) {
 	const weight = 8 // of what the average has seen so far
 	l.typical += (now.Sub(t.start) - l.typical) / weight
 	var unavailable *UnavailableError
-	if refused := rateLimited(outcome); refused != nil {
+	if refused := credentialsRefused(outcome); refused != nil {
+		l.close(refused, now)
+	} else if refused := rateLimited(outcome); refused != nil {
 		l.pace.refused()
 		if next := now.Add(max(l.pace.spacing, refused.RetryAfter)); next.After(l.nextTurn) {
 			l.nextTurn = next

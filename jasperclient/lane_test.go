@@ -263,6 +263,47 @@ func TestThePaceRecovers(t *testing.T) {
 	}
 }
 
+// Credentials that were refused are not tried again for 30 s, by nobody: an account can be locked.
+func TestTheLaneClosesWhenCredentialsAreRefused(t *testing.T) {
+	for _, outcome := range []*APIError{{Code: CodeInvalidCredentials, HTTPStatus: 401}, {HTTPStatus: 401}, {HTTPStatus: 403}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
+			first, err := l.enter(t.Context(), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var waiting sync.WaitGroup
+			for range 5 {
+				waiting.Go(func() {
+					if err := ride(t.Context(), l, nil); !errors.Is(err, outcome) {
+						t.Errorf("who waited got %v", err)
+					}
+				})
+			}
+			synctest.Wait()
+			start := time.Now()
+			l.leave(first, outcome)
+			waiting.Wait()
+			time.Sleep(closedFor - time.Second)
+			if err := ride(t.Context(), l, nil); !errors.Is(err, outcome) || time.Since(start) != closedFor-time.Second {
+				t.Errorf("who came after %v got %v", time.Since(start), err)
+			}
+			time.Sleep(time.Second)
+			if err := ride(t.Context(), l, nil); err != nil {
+				t.Errorf("who came when the lane was open again got %v", err)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
+		for range 2 { // a device that this account may not see says nothing of the others
+			if err := ride(t.Context(), l, &APIError{Code: CodeNoAccessToAccount, HTTPStatus: 403}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestFairUseIsChecked(t *testing.T) {
 	good := FairUse{CallsInFlight: 1, CallsPerSecond: 0.1, MaxWaiting: 1}
 	if err := good.check(); err != nil {
