@@ -22,4 +22,8 @@
 // The sandbox counts the account's calls ([Sandbox.Ledger]). Unlike the real
 // service it allows any number of them, unless [WithFairUse] sets a limit: until
 // then the rate-limit error comes from the trouble ICCID 890000000040000029 alone.
+//
+// [WithFaults] makes calls go wrong in ways that no question asks for: errors
+// of the server and of proxies, broken connections, answers that are slow, huge,
+// malformed or about another device.
 package sandbox

@@ -26,6 +26,14 @@ func builtIn() []device {
 	}
 }
 
+// anotherICCID names a device that is not the one asked about.
+func anotherICCID(iccid string) string {
+	if another := vendorExample().ICCID; another != iccid {
+		return another
+	}
+	return vendorSampleLuhn().ICCID
+}
+
 // vendorExample has, in the current cycle, the numbers of the example on the
 // vendor's page. In the earlier cycles its rate plan B had an older version.
 func vendorExample() device {

@@ -36,7 +36,7 @@ type account struct {
 }
 
 // tally are counts that go on. A call is in flight from its arrival until the
-// sandbox has its answer ready, the latency included; that it was refused does
+// last of its answer is sent, the latency included; that it was refused does
 // not make it less of a parallel call.
 type tally struct {
 	Counts

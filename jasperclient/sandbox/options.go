@@ -67,8 +67,9 @@ func WithDevices(n int) Option {
 	}
 }
 
-// WithSeed sets the seed of the generated devices' usage: the same seed gives
-// the same device the same numbers in the same cycle. The default is 0.
+// WithSeed sets the seed of the generated devices' usage and of the faults'
+// shares: the same seed gives the same device the same numbers in the same
+// cycle, and the same calls the same faults. The default is 0.
 func WithSeed(seed uint64) Option {
 	return func(s *Sandbox) error {
 		s.generated.seed = seed
@@ -147,6 +148,12 @@ func WithFairUse(callsInFlight int, callsPerSecond float64) Option {
 		s.fairUse, err = newFairUse(callsInFlight, callsPerSecond)
 		return err
 	}
+}
+
+// WithFaults makes calls go wrong, as [Sandbox.SetFaults] does while the sandbox
+// serves. The default is no faults.
+func WithFaults(faults ...Fault) Option {
+	return func(s *Sandbox) error { return s.SetFaults(faults...) }
 }
 
 // WithMidCycleDates says whether any date within a billing cycle selects it, or

@@ -5,6 +5,10 @@ import (
 	"net/http"
 )
 
+// contentTypeLatin1 is what error answers were seen to declare, though the bytes
+// are UTF-8.
+const contentTypeLatin1 = "application/json;charset=ISO-8859-1"
+
 func writeAnswer(w http.ResponseWriter, answer usageAnswer) {
 	w.Header().Set("Content-Type", "application/json")
 	write(w, http.StatusOK, encode(answer))
@@ -33,8 +37,7 @@ func writeErrorBody(w http.ResponseWriter, status int, body errorBody) {
 		// RFC 9110, 15.5.2: every 401 carries a challenge.
 		w.Header().Set("WWW-Authenticate", `Basic realm="Jasper"`)
 	}
-	// Error answers were seen to declare this charset, though the bytes are UTF-8.
-	w.Header().Set("Content-Type", "application/json;charset=ISO-8859-1")
+	w.Header().Set("Content-Type", contentTypeLatin1)
 	write(w, status, encode(body))
 }
 
@@ -46,6 +49,10 @@ func writeHTML(w http.ResponseWriter, status int) {
 	write(w, status, fmt.Appendf(nil,
 		"<html>\n<head><title>%[1]s</title></head>\n<body>\n<center><h1>%[1]s</h1></center>\n</body>\n</html>\n", title))
 }
+
+// writeTimeout answers a call whose context ended while the client still
+// listens: the time-out of a server in front. Such a server answers HTML.
+func writeTimeout(w http.ResponseWriter) { writeHTML(w, http.StatusServiceUnavailable) }
 
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.WriteHeader(status)

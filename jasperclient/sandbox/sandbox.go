@@ -3,12 +3,13 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 )
 
 // Sandbox is an imitated Control Center account. After [New] nothing changes but
-// the ledger, which has a lock of its own, so it may serve any number of
-// requests at once.
+// the ledger and the faults, each of which has a lock of its own, so it may
+// serve any number of requests at once.
 type Sandbox struct {
 	username, apiKey string
 	now              func() time.Time
@@ -23,6 +24,7 @@ type Sandbox struct {
 	fleet     map[string]device
 	ratePlans ratePlans
 	ledger    *ledger
+	faults    faultPlan
 }
 
 // New returns a Sandbox with the built-in fleet, changed by opts. It fails when
@@ -55,52 +57,81 @@ func New(opts ...Option) (*Sandbox, error) {
 		s.ratePlans.add(generatedRatePlans())
 	}
 	s.ledger = newLedger(s.username, s.fairUse)
+	s.faults.seed(s.generated.seed) // which may have been set after the faults
 	return s, nil
 }
 
 // ServeHTTP answers one call, after the latency asked for. It counts the call,
-// and decides whether it is one too many, when it arrives.
+// and decides whether it is one too many, when it arrives. Some faults abort it
+// with [http.ErrAbortHandler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	version, iccid, found := matchPath(r.URL)
 	authorized := s.authorized(r)
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	allowed := true
 	if found && authorized && reads {
-		var leave func()
-		allowed, leave = s.ledger.arrive(s.username)
-		// The server sends an answer's end after this returns: a client that has
-		// it may call again, and is not one too many.
-		defer leave()
-	}
-	if !s.wait(r) {
-		// A context can end while the client still listens: the time-out of a
-		// server in front. Such a server answers HTML.
-		writeHTML(w, http.StatusServiceUnavailable)
+		s.serveCall(w, r, version, iccid)
 		return
 	}
 	switch {
+	case !pause(r, s.latency):
+		writeTimeout(w)
 	case !found:
 		writeHTML(w, http.StatusNotFound)
 	case r.Header.Get("Authorization") == "":
 		writeChallenge(w)
 	case !authorized:
 		writeError(w, errInvalidCredentials)
-	case !reads:
+	default:
 		w.Header().Set("Allow", "GET, HEAD")
 		writeHTML(w, http.StatusMethodNotAllowed)
-	case !allowed:
-		writeError(w, s.errRateLimit())
-	default:
-		s.serveUsage(w, version, iccid, r.URL.RawQuery)
 	}
 }
 
-// wait lets the latency pass and reports whether the request outlived it.
-func (s *Sandbox) wait(r *http.Request) bool {
-	if s.latency == 0 {
+// serveCall answers a call of the account.
+func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request, version, iccid string) {
+	allowed, leave := s.ledger.arrive(s.username)
+	leave = sync.OnceFunc(leave)
+	defer leave()
+	var fault Fault
+	var delay time.Duration
+	if allowed {
+		fault, delay = s.faults.next()
+	}
+	if fault.Kind == FaultHang {
+		<-r.Context().Done()
+	}
+	if !pause(r, s.latency+delay) {
+		writeTimeout(w)
+		return
+	}
+	p := &page{ResponseWriter: w, request: r}
+	switch {
+	case !allowed:
+		writeError(p, s.errRateLimit())
+	case fault.Kind == FaultServerError:
+		writeError(p, errUnknownServer)
+	case fault.Kind == FaultBadGateway:
+		writeHTML(p, http.StatusBadGateway)
+	case fault.Kind == FaultUnavailable:
+		writeHTML(p, http.StatusServiceUnavailable)
+	case fault.Kind == FaultWrongICCID:
+		s.serveUsage(p, version, anotherICCID(iccid), r.URL.RawQuery)
+	default:
+		s.serveUsage(p, version, iccid, r.URL.RawQuery)
+	}
+	p.distort(fault.Kind)
+	p.send(fault, leave)
+}
+
+// pause lets d pass and reports whether the request outlived it.
+func pause(r *http.Request, d time.Duration) bool {
+	if r.Context().Err() != nil {
+		return false
+	}
+	if d <= 0 {
 		return true
 	}
-	timer := time.NewTimer(s.latency)
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

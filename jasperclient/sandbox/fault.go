@@ -1,0 +1,86 @@
+package sandbox
+
+import (
+	"fmt"
+	"time"
+)
+
+// FaultKind is a way in which a call goes wrong that is not the question's
+// fault. Some were seen of Control Center or of the proxies in front of it
+// ([FaultServerError], [FaultBadGateway], [FaultUnavailable],
+// [FaultWrongCharset]); the others are what any network can do to any client.
+type FaultKind string
+
+// The kinds of faults. Those of the body change whatever answer the question
+// has, an error too; the body of HEAD is no body, and its faults do not show.
+const (
+	FaultNone          FaultKind = ""               // the right answer
+	FaultServerError   FaultKind = "server-error"   // error 30000001, status 500
+	FaultBadGateway    FaultKind = "bad-gateway"    // HTML, status 502
+	FaultUnavailable   FaultKind = "unavailable"    // HTML, status 503
+	FaultReset         FaultKind = "reset"          // the connection is reset before the answer
+	FaultResetInBody   FaultKind = "reset-in-body"  // the connection is reset when half of the body is sent
+	FaultTruncatedBody FaultKind = "truncated-body" // the connection ends before Content-Length is reached
+	FaultGzip          FaultKind = "gzip"           // the right answer in gzip, when the caller accepts it
+	FaultSlowBody      FaultKind = "slow-body"      // the right answer, byte by byte
+	FaultWrongCharset  FaultKind = "wrong-charset"  // ISO-8859-1 is declared, though the bytes are UTF-8
+	FaultMalformedJSON FaultKind = "malformed-json" // the body's last brace is a bracket
+	FaultHugeBody      FaultKind = "huge-body"      // the right answer behind 1 MiB of spaces
+	FaultWrongICCID    FaultKind = "wrong-iccid"    // the answer to the same question about another device
+	FaultHang          FaultKind = "hang"           // no answer until the request's context ends
+)
+
+// bodyPadding is how much stands before the answer in a huge body.
+const bodyPadding = 1 << 20
+
+// Fault is what happens to one call or to a share of the calls.
+type Fault struct {
+	Kind FaultKind
+
+	// Share is the part of the calls that take this fault, up to 1 for every
+	// call. 0 is one call, the next one that no fault before it in the list takes.
+	Share float64
+
+	// Delay and Jitter are the latency of a call that takes this fault, added
+	// to that of [WithLatency]: Delay, and a random part of Jitter. They go
+	// with every kind; with FaultNone the right answer is late.
+	Delay, Jitter time.Duration
+
+	// Over is how long the body of a FaultSlowBody takes.
+	Over time.Duration
+}
+
+// SetFaults replaces the faults of [WithFaults], and those that no call has
+// taken yet; none at all ends them. Faults without a share are a script: each of
+// the next calls takes one, in their order, and Fault{} is a call without a
+// fault. After the script each call takes at most one of the faults with a
+// share, drawn anew from the seed of [WithSeed]: the same calls, one after
+// another, take the same faults. SetFaults fails, and changes nothing, when a
+// fault is impossible or the shares are more than 1.
+//
+// Faults are of calls that [WithFairUse] allows; a faulted call counts like any
+// other. net/http's client repeats a GET by itself when a connection that
+// it has used before is reset: the ledger then has two calls.
+func (s *Sandbox) SetFaults(faults ...Fault) error {
+	return s.faults.set(s.generated.seed, faults)
+}
+
+func (f Fault) check() error {
+	switch f.Kind {
+	case FaultNone, FaultServerError, FaultBadGateway, FaultUnavailable, FaultReset, FaultResetInBody,
+		FaultTruncatedBody, FaultGzip, FaultSlowBody, FaultWrongCharset, FaultMalformedJSON, FaultHugeBody,
+		FaultWrongICCID, FaultHang:
+	default:
+		return fmt.Errorf("no kind %q", f.Kind)
+	}
+	if !(f.Share >= 0 && f.Share <= 1) { // NaN is not
+		return fmt.Errorf("%q: share %v is not between 0 and 1", f.Kind, f.Share)
+	}
+	if f.Delay < 0 || f.Jitter < 0 || f.Over < 0 {
+		return fmt.Errorf("%q: a duration is negative", f.Kind)
+	}
+	if (f.Over > 0) != (f.Kind == FaultSlowBody) {
+		return fmt.Errorf("%q: a slow body, and nothing else, takes its time over something", f.Kind)
+	}
+	return nil
+}
