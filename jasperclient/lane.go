@@ -45,7 +45,7 @@ type lane struct {
 	nextTurn time.Time // before which no call starts
 	inFlight int
 	typical  time.Duration // of a call, a moving average
-	closed   *APIError     // why nobody gets a turn; nil when the lane is open
+	closed   *APIError     // why nobody gets a turn before reopens; nil when there was no reason yet
 	reopens  time.Time
 	waiting  list.List   // of *turn
 	timer    *time.Timer // wakes the lane at nextTurn

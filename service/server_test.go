@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
@@ -307,6 +308,9 @@ func TestHealthAndShutdown(t *testing.T) {
 	// The client keeps its stream open, as clients with health checking do; it must not hold up the end.
 	if err := <-shut; err != nil {
 		t.Errorf("Shutdown: %v", err)
+	}
+	if resp, err := watch.Recv(); status.Code(err) != codes.Unavailable {
+		t.Errorf("the stream ended with %v, %v; want Unavailable, which tells a client to look elsewhere", resp, err)
 	}
 }
 

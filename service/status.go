@@ -145,7 +145,7 @@ func reasonOfRefusal(refused *jasperclient.APIError) usagev1.ErrorReason {
 	}
 	bare := refused.Code == ""
 	switch {
-	case refused.HTTPStatus == http.StatusTooManyRequests: // whatever its code: to ask on would break the law
+	case refused.HTTPStatus == http.StatusTooManyRequests: // with an unknown code too: to ask on would break the law
 		return usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED
 	case bare && (refused.HTTPStatus == http.StatusUnauthorized || refused.HTTPStatus == http.StatusForbidden):
 		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED
