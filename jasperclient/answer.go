@@ -2,7 +2,6 @@ package jasperclient
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,12 +24,12 @@ type answer struct {
 func (c *Client) do(req *http.Request) (*answer, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, unavailable(req.Context(), 0, err)
+		return nil, c.unavailable(0, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes+1))
 	if err != nil && resp.StatusCode != http.StatusTooManyRequests { // which says all by itself
-		return nil, unavailable(req.Context(), resp.StatusCode, err)
+		return nil, c.unavailable(resp.StatusCode, err)
 	}
 	return &answer{
 		status:     resp.StatusCode,
@@ -41,10 +40,10 @@ func (c *Client) do(req *http.Request) (*answer, error) {
 	}, nil
 }
 
-// unavailable is err as an [UnavailableError], unless the call failed because the caller's own context ended.
-func unavailable(ctx context.Context, status int, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("jasperclient: waiting for control center: %w", ctx.Err())
+// unavailable is err as an [UnavailableError], unless the call failed because the client was closed.
+func (c *Client) unavailable(status int, err error) error {
+	if closed := c.open.Err(); closed != nil {
+		return fmt.Errorf("jasperclient: waiting for control center: %w", closed)
 	}
 	return &UnavailableError{HTTPStatus: status, Err: withoutURL(err)}
 }

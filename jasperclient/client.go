@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -18,20 +20,26 @@ const (
 	apiPath = "/rws/api/v1"
 	// maxBodyBytes is far above any answer seen: a record is about 300 bytes.
 	maxBodyBytes = 1 << 20
-	// maxAttempts is how often a call is made that Control Center refuses for coming too often.
-	maxAttempts = 3
-	// defaultTimeout bounds one call when the caller's context allows more.
-	defaultTimeout = time.Minute
+	// defaultTimeout bounds one attempt.
+	defaultTimeout = 30 * time.Second
 )
 
 // A Client asks one Control Center account. It is safe for use by several goroutines.
 type Client struct {
 	base *url.URL
 	http *http.Client
-	// authorize adds the credentials. They live in its closure, where formatting a Client cannot reach them.
-	authorize func(*http.Request)
+	// timeout bounds an attempt.
+	timeout   time.Duration
 	userAgent string
 	lane      *lane
+
+	open  context.Context // until Close
+	close context.CancelFunc
+	calls sync.WaitGroup
+
+	mu sync.Mutex // lets no call start while Close waits for those there are
+	// authorize adds the credentials. They live in its closure, where formatting a Client cannot reach them.
+	authorize func(*http.Request)
 }
 
 // An Option changes a [Client] that [New] makes. New fails when its value is impossible.
@@ -48,19 +56,19 @@ func WithTransport(rt http.RoundTripper) Option {
 	}
 }
 
-// WithTimeout bounds each call, from connecting to the answer's last byte, in place of a minute.
+// WithTimeout bounds each attempt of a call, from connecting to the answer's last byte, in place of 30 seconds.
 func WithTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d <= 0 {
 			return fmt.Errorf("jasperclient: the timeout must be above 0, but it is %s", d)
 		}
-		c.http.Timeout = d
+		c.timeout = d
 		return nil
 	}
 }
 
 // WithFairUse makes the calls that the account allows, in place of one at a time and one a second, with at most 1,000
-// callers waiting.
+// of each class waiting and a tenth of the turns for bulk ones.
 func WithFairUse(fair FairUse) Option {
 	return func(c *Client) error {
 		if err := fair.check(); err != nil {
@@ -89,22 +97,18 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 	if err != nil {
 		return nil, err
 	}
-	if credentials.Username == "" || credentials.APIKey == "" {
-		return nil, errors.New("jasperclient: credentials need a user name and an API key")
-	}
-	if !printable(credentials.Username) || !printable(credentials.APIKey) {
-		return nil, errors.New("jasperclient: the user name or the API key has characters that cannot be seen, such as a line's end")
-	}
-	if strings.Contains(credentials.Username, ":") {
-		return nil, errors.New("jasperclient: HTTP Basic allows no colon in a user name (RFC 7617, section 2)")
+	if err := credentials.check(); err != nil {
+		return nil, err
 	}
 	c := &Client{
 		base:      base,
-		http:      &http.Client{Timeout: defaultTimeout, CheckRedirect: followNone},
-		authorize: func(r *http.Request) { r.SetBasicAuth(credentials.Username, credentials.APIKey) },
+		http:      &http.Client{CheckRedirect: followNone},
+		timeout:   defaultTimeout,
+		authorize: credentials.authorize,
 		userAgent: "jasperclient",
-		lane:      newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1000}),
+		lane:      newLane(defaultFairUse),
 	}
+	c.open, c.close = context.WithCancel(context.Background())
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
 			return nil, err
@@ -120,10 +124,14 @@ func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) })
 }
 
-// newTransport has the settings of http.DefaultTransport, and connections of its own for Close to let go of.
+// newTransport has the settings of http.DefaultTransport, and connections of its own for Close to let go of. For a few
+// calls at once HTTP/2 brings nothing, and it would send the body of nothing as a frame.
 func newTransport() http.RoundTripper {
 	if transport, ok := http.DefaultTransport.(*http.Transport); ok {
-		return transport.Clone()
+		transport = transport.Clone()
+		transport.Protocols = new(http.Protocols)
+		transport.Protocols.SetHTTP1(true)
+		return transport
 	}
 	return http.DefaultTransport // the program has set another one, and means it
 }
@@ -132,8 +140,41 @@ func newTransport() http.RoundTripper {
 // one call.
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Close lets go of the idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Update gives the account, which stays the same one, other credentials and another fair use. Calls that wait keep their
+// places, and a lane that closed because the old credentials were refused opens.
+func (c *Client) Update(credentials Credentials, fair FairUse) error {
+	if err := errors.Join(credentials.check(), fair.check()); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.authorize = credentials.authorize
+	c.mu.Unlock()
+	c.lane.update(fair)
+	return nil
+}
+
+// Close ends every call there is, and lets go of the connections. Calls that come later fail.
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.close()
+	c.mu.Unlock()
+	c.calls.Wait()
+	c.http.CloseIdleConnections()
+}
+
+// launch runs a call that has a place in the lane.
+func (c *Client) launch(call *Call, run func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open.Err() != nil {
+		return errors.New("jasperclient: the client is closed")
+	}
+	if err := c.lane.enter(call.turn, atEnd); err != nil {
+		return err
+	}
+	c.calls.Go(run)
+	return nil
+}
 
 func parseBaseURL(raw string) (*url.URL, error) {
 	base, err := url.Parse(raw)
@@ -167,44 +208,37 @@ func isLoopback(host string) bool {
 // UsageInZone asks Control Center for a device's usage in one billing cycle, by rate plan and zone, when the account's
 // lane has a turn for it. The package's documentation lists its errors.
 func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (*DeviceUsage, error) {
-	q, err := q.valid()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("jasperclient: asking for a turn: %w", err)
+	}
+	call, err := c.Start(q, Caller{}, nil)
 	if err != nil {
 		return nil, err
 	}
-	usage, err := c.attempt(ctx, q, false)
-	for range maxAttempts - 1 {
-		refused := rateLimited(err)
-		if refused == nil {
-			break
-		}
-		usage, err = c.attempt(ctx, q, true)
-		if busy := (*BusyError)(nil); errors.As(err, &busy) {
-			refused.RetryAfter = max(refused.RetryAfter, busy.Wait)
-			return nil, refused
-		}
-	}
-	return usage, err
+	return call.Wait(ctx)
 }
 
-// attempt makes a call in the account's lane, before all others when it was refused before.
-func (c *Client) attempt(ctx context.Context, q UsageQuery, first bool) (usage *DeviceUsage, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.usageURL(q), nil)
+// sentOnce is a body of nothing. A GET without a body net/http sends again by itself when a connection that it had used
+// before breaks, which would be a call that the lane does not know of.
+type sentOnce struct{}
+
+// Read implements io.Reader.
+func (sentOnce) Read([]byte) (int, error) { return 0, io.EOF }
+
+// ask makes one attempt of a call.
+func (c *Client) ask(q UsageQuery) (*DeviceUsage, error) {
+	ctx, cancel := context.WithTimeout(c.open, c.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.usageURL(q), sentOnce{})
 	if err != nil {
 		return nil, fmt.Errorf("jasperclient: %w", withoutURL(err))
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
-	c.authorize(req)
-	turn, err := c.lane.enter(ctx, first)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { c.lane.leave(turn, err) }()
-	return c.ask(req, q)
-}
-
-// ask makes the call and reads the answer.
-func (c *Client) ask(req *http.Request, q UsageQuery) (*DeviceUsage, error) {
+	c.mu.Lock()
+	authorize := c.authorize
+	c.mu.Unlock()
+	authorize(req)
 	ans, err := c.do(req)
 	if err != nil {
 		return nil, err

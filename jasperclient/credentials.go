@@ -1,8 +1,11 @@
 package jasperclient
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"strings"
 )
 
 // Credentials are a Control Center user and its API key. Formatted or marshalled they show the user name alone.
@@ -24,3 +27,17 @@ func (c Credentials) MarshalText() ([]byte, error) {
 func (c Credentials) redacted() string {
 	return fmt.Sprintf("{Username:%q APIKey:redacted}", c.Username)
 }
+
+func (c Credentials) check() error {
+	switch {
+	case c.Username == "" || c.APIKey == "":
+		return errors.New("jasperclient: credentials need a user name and an API key")
+	case !printable(c.Username) || !printable(c.APIKey):
+		return errors.New("jasperclient: the user name or the API key has characters that cannot be seen, such as a line's end")
+	case strings.Contains(c.Username, ":"):
+		return errors.New("jasperclient: HTTP Basic allows no colon in a user name (RFC 7617, section 2)")
+	}
+	return nil
+}
+
+func (c Credentials) authorize(r *http.Request) { r.SetBasicAuth(c.Username, c.APIKey) }

@@ -64,6 +64,65 @@ func rateLimited(outcome error) *APIError {
 	return nil
 }
 
+// upstreamFailed reports whether the outcome is Control Center's own fault, or that of something on the way to it.
+func upstreamFailed(outcome error) bool {
+	var refused *APIError
+	var unavailable *UnavailableError
+	return errors.As(outcome, &unavailable) ||
+		(errors.As(outcome, &refused) && (refused.Code == CodeUnknownServerError || refused.HTTPStatus >= http.StatusInternalServerError))
+}
+
+// worthRetrying reports whether another attempt can mend the outcome. A status of 4xx says that it cannot, whoever sent it.
+func worthRetrying(outcome error) bool {
+	status := httpStatusOf(outcome)
+	return upstreamFailed(outcome) && (status < 400 || status > 499)
+}
+
+func httpStatusOf(outcome error) int {
+	var refused *APIError
+	var unavailable *UnavailableError
+	switch {
+	case errors.As(outcome, &refused):
+		return refused.HTTPStatus
+	case errors.As(outcome, &unavailable):
+		return unavailable.HTTPStatus
+	}
+	return 0
+}
+
+// retryAfterOf is the wait that an error tells, 0 for none.
+func retryAfterOf(err error) time.Duration {
+	var refused *APIError
+	var unavailable *UnavailableError
+	var busy *BusyError
+	switch {
+	case errors.As(err, &refused):
+		return refused.RetryAfter
+	case errors.As(err, &unavailable):
+		return unavailable.RetryAfter
+	case errors.As(err, &busy):
+		return busy.Wait
+	}
+	return 0
+}
+
+// withRetryAfter is the error with at least so long a wait.
+func withRetryAfter(err error, wait time.Duration) error {
+	var refused *APIError
+	var unavailable *UnavailableError
+	switch {
+	case errors.As(err, &refused):
+		longer := *refused
+		longer.RetryAfter = max(longer.RetryAfter, wait)
+		return &longer
+	case errors.As(err, &unavailable):
+		longer := *unavailable
+		longer.RetryAfter = max(longer.RetryAfter, wait)
+		return &longer
+	}
+	return err
+}
+
 // credentialsRefused finds the refusal of the user name and key, or of the caller's address; nil for another outcome.
 func credentialsRefused(outcome error) *APIError {
 	var e *APIError

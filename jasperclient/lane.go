@@ -2,152 +2,204 @@ package jasperclient
 
 import (
 	"container/list"
-	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
 
-// FairUse is what Control Center allows an account, over all who share it. Its fair use policy: one call at a time, and
-// a number of calls a second that the operator sets; 1 is usual, 5 is seen on larger accounts.
-type FairUse struct {
-	// CallsInFlight is how many calls may be under way at once.
-	CallsInFlight int
-	// CallsPerSecond is how many calls may start in a second, evenly spaced; it may be a fraction.
-	CallsPerSecond float64
-	// MaxWaiting is how many callers may wait for their turn.
-	MaxWaiting int
+// A lane lets the calls of one account through, as many at once and as often as its fair use allows. Calls that were
+// refused for coming too often go first, then interactive ones, then, but for their share, bulk ones; in a class the
+// callers take turns.
+type lane struct {
+	mu       sync.Mutex
+	fair     FairUse
+	pace     pace
+	nextTurn time.Time // before which no call starts
+	riding   map[*turn]struct{}
+	typical  time.Duration // of a call, a moving average
+	gate     gate
+	timer    *time.Timer // wakes the lane at nextTurn
+
+	refused     list.List // of *turn: calls that Control Center refused for coming too often
+	interactive queue
+	bulk        queue
+	// credit is what bulk calls are owed: each interactive turn that they wait through adds the share, in percent, and a
+	// turn of theirs costs the rest.
+	credit int
 }
 
-// maxCallsPerSecond keeps the spacing above the clock's resolution.
-const maxCallsPerSecond = 1e6
+// A turn is a call's place in the lane, for one attempt. It belongs to the lane's mutex until it is granted.
+type turn struct {
+	caller  Caller
+	granted chan struct{} // closed when the call may start, or when err is set
+	err     error         // why there will be no turn
 
-func (f FairUse) check() error {
-	switch {
-	case f.CallsInFlight < 1:
-		return fmt.Errorf("jasperclient: %d calls in flight are none; give 1 or more", f.CallsInFlight)
-	case !(f.CallsPerSecond > 0 && f.CallsPerSecond <= maxCallsPerSecond): // so NaN fails too
-		return fmt.Errorf("jasperclient: %v calls a second are not possible; give more than 0 and at most %v", f.CallsPerSecond, maxCallsPerSecond)
-	case f.MaxWaiting < 1:
-		return fmt.Errorf("jasperclient: a queue of %d lets nobody wait; give 1 or more", f.MaxWaiting)
+	place        *list.Element // while it waits
+	again        bool          // it waits among the refused
+	start        time.Time     // when it was granted
+	before, next time.Time     // what the lane's nextTurn was and became
+}
+
+func newTurn(caller Caller) *turn {
+	return &turn{caller: caller, granted: make(chan struct{})}
+}
+
+// A rank is where a turn enters.
+type rank int
+
+const (
+	atEnd     rank = iota // of its caller's line
+	atHead                // of its caller's line: a call that failed and is tried again
+	beforeAll             // a call that was refused for coming too often
+)
+
+func newLane(fair FairUse) *lane {
+	return &lane{fair: fair, pace: newPace(fair.spacing()), riding: map[*turn]struct{}{}}
+}
+
+func (f FairUse) spacing() time.Duration {
+	return time.Duration(float64(time.Second) / f.CallsPerSecond)
+}
+
+// update changes what the account is allowed, and opens a lane that refused credentials closed. What was learnt of the
+// account's pace is kept where it is allowed the same.
+func (l *lane) update(fair FairUse) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if base := fair.spacing(); base != l.pace.base {
+		l.pace = newPace(base)
 	}
+	l.fair = fair
+	if credentialsRefused(l.gate.reason) != nil {
+		l.gate = gate{}
+	}
+	l.advance()
+}
+
+// enter gives the turn a place, and fails where the lane is closed or has none.
+func (l *lane) enter(t *turn, at rank) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.gate.shut(time.Now()); err != nil {
+		return err
+	}
+	if at == beforeAll {
+		t.place, t.again = l.refused.PushBack(t), true
+	} else {
+		l.queueOf(t).push(t, at == atHead)
+	}
+	if q := l.queueOf(t); at == atEnd && q.waiting > l.fair.MaxWaiting {
+		l.turnAway(q.excess(t))
+		if t.err != nil {
+			return t.err
+		}
+	}
+	l.advance()
 	return nil
 }
 
-// A lane lets the callers of one account through, as many at once and as often as its fair use allows: first come, first
-// served. Who cannot have a turn before its deadline does not wait for it.
-type lane struct {
-	fair FairUse
-
-	mu       sync.Mutex
-	pace     pace
-	nextTurn time.Time // before which no call starts
-	inFlight int
-	typical  time.Duration // of a call, a moving average
-	closed   *APIError     // why nobody gets a turn before reopens; nil when there was no reason yet
-	reopens  time.Time
-	waiting  list.List   // of *turn
-	timer    *time.Timer // wakes the lane at nextTurn
-}
-
-// A turn is a caller's place in the lane. It belongs to the lane's mutex until it is granted.
-type turn struct {
-	granted      chan struct{}
-	refused      error // set in place of a turn
-	start        time.Time
-	before, next time.Time // what the lane's nextTurn was and became
-}
-
-func newLane(fair FairUse) *lane {
-	return &lane{fair: fair, pace: newPace(time.Duration(float64(time.Second) / fair.CallsPerSecond))}
-}
-
-// enter waits for the caller's turn, the first of all that wait where its call was refused before. It fails with a
-// [BusyError] at once when there is none before ctx's deadline or no place to wait, and with ctx's error when ctx ends
-// first.
-func (l *lane) enter(ctx context.Context, first bool) (*turn, error) {
-	t := &turn{granted: make(chan struct{})}
-	place, err := l.queue(ctx, t, first)
-	if err != nil {
-		return nil, err
+func (l *lane) queueOf(t *turn) *queue {
+	if t.caller.Bulk {
+		return &l.bulk
 	}
-	select {
-	case <-t.granted:
-		if t.refused != nil {
-			return nil, t.refused
-		}
-		return t, nil
-	case <-ctx.Done():
-		l.withdraw(place, t)
-		return nil, fmt.Errorf("jasperclient: waiting for a turn: %w", ctx.Err())
-	}
+	return &l.interactive
 }
 
-func (l *lane) queue(ctx context.Context, t *turn, first bool) (*list.Element, error) {
+// remove takes out a turn that waits.
+func (l *lane) remove(t *turn) {
+	if t.again {
+		l.refused.Remove(t.place)
+		t.place, t.again = nil, false
+		return
+	}
+	l.queueOf(t).remove(t)
+}
+
+// turnAway tells a turn that waits that there is no place for it.
+func (l *lane) turnAway(t *turn) {
+	t.err = &BusyError{Wait: l.expect(t)}
+	l.remove(t)
+	close(t.granted)
+}
+
+// raise makes a bulk turn that waits the interactive caller's, who waits for the same call.
+func (l *lane) raise(t *turn, caller Caller) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("jasperclient: asking for a turn: %w", ctx.Err())
+	if !t.caller.Bulk || caller.Bulk {
+		return
 	}
-	if l.closed != nil && time.Now().Before(l.reopens) {
-		return nil, l.closed
+	waits := t.place != nil && !t.again
+	if waits {
+		l.remove(t)
 	}
-	ahead, push := l.waiting.Len(), l.waiting.PushBack
-	if first {
-		ahead, push = 0, l.waiting.PushFront
+	t.caller = caller
+	if waits {
+		l.queueOf(t).push(t, false)
 	}
-	now := time.Now()
-	wait := l.expectedWait(now, ahead)
-	deadline, ok := ctx.Deadline()
-	if tooLate := ok && wait > 0 && !deadline.After(now.Add(wait+l.typical)); tooLate || ahead >= l.fair.MaxWaiting {
-		return nil, &BusyError{Wait: wait}
+}
+
+// withdraw takes out a turn that its call no longer needs, and gives it back when it came in the same moment.
+func (l *lane) withdraw(t *turn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.place != nil {
+		l.remove(t)
+		return
 	}
-	place := push(t)
+	if _, ok := l.riding[t]; !ok {
+		return
+	}
+	delete(l.riding, t)
+	if l.nextTurn.Equal(t.next) { // no later turn depends on it
+		l.nextTurn = t.before
+	}
 	l.advance()
-	return place, nil
-}
-
-// expectedWait is when a caller with so many ahead would have its turn.
-func (l *lane) expectedWait(now time.Time, ahead int) time.Duration {
-	// A call takes its time too: where it is the longer one, the calls in flight set the pace.
-	each := max(l.pace.spacing, l.typical/time.Duration(l.fair.CallsInFlight))
-	return max(l.nextTurn.Sub(now), 0) + time.Duration(ahead)*each
-}
-
-// withdraw takes a caller out who left, and gives back a turn that came in the same moment.
-func (l *lane) withdraw(place *list.Element, t *turn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	select {
-	case <-t.granted:
-		if t.refused != nil {
-			return
-		}
-		l.inFlight--
-		if l.nextTurn.Equal(t.next) { // no later turn depends on it
-			l.nextTurn = t.before
-		}
-		l.advance()
-	default:
-		l.waiting.Remove(place)
-	}
 }
 
 // advance grants the turns that are due and sees that the next one will be.
 func (l *lane) advance() {
-	for l.waiting.Len() > 0 && l.inFlight < l.fair.CallsInFlight {
+	for l.waiting() > 0 && len(l.riding) < l.limit() {
 		now := time.Now()
 		if wait := l.nextTurn.Sub(now); wait > 0 {
 			l.wake(wait)
 			return
 		}
-		t := l.waiting.Remove(l.waiting.Front()).(*turn)
-		l.inFlight++
+		t := l.pop()
+		l.riding[t] = struct{}{}
 		t.start, t.before, t.next = now, l.nextTurn, now.Add(l.pace.spacing)
 		l.nextTurn = t.next
 		close(t.granted)
 	}
+}
+
+func (l *lane) waiting() int { return l.refused.Len() + l.interactive.waiting + l.bulk.waiting }
+
+// limit is how many calls may be under way.
+func (l *lane) limit() int {
+	if l.gate.probing() {
+		return 1
+	}
+	return l.fair.CallsInFlight
+}
+
+// pop takes out the turn that is next.
+func (l *lane) pop() *turn {
+	rest := 100 - l.fair.BulkShare
+	switch {
+	case l.refused.Len() > 0:
+		t := l.refused.Front().Value.(*turn)
+		l.remove(t)
+		return t
+	case l.bulk.waiting > 0 && l.credit >= rest:
+		l.credit -= rest
+		return l.bulk.pop()
+	case l.interactive.waiting > 0:
+		if l.bulk.waiting > 0 {
+			l.credit += l.fair.BulkShare
+		}
+		return l.interactive.pop()
+	}
+	return l.bulk.pop()
 }
 
 func (l *lane) wake(after time.Duration) {
@@ -162,37 +214,37 @@ func (l *lane) wake(after time.Duration) {
 	})
 }
 
-// closedFor is how long no call follows one whose credentials were refused: an account can be locked by trying on.
-const closedFor = 30 * time.Second
-
-// close gives the refusal to all who wait and, for a while, to all who come.
-func (l *lane) close(refused *APIError, now time.Time) {
-	l.closed, l.reopens = refused, now.Add(closedFor)
-	for l.waiting.Len() > 0 {
-		t := l.waiting.Remove(l.waiting.Front()).(*turn)
-		t.refused = refused
-		close(t.granted)
-	}
-}
-
-// leave ends a turn. Its outcome sets the pace of those to come.
+// leave ends a turn that was granted. Its outcome sets the pace of those to come, and whether there are any.
 func (l *lane) leave(t *turn, outcome error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.inFlight--
+	delete(l.riding, t)
 	const weight = 8 // of what the average has seen so far
+	if l.typical == 0 {
+		l.typical = now.Sub(t.start)
+	}
 	l.typical += (now.Sub(t.start) - l.typical) / weight
-	var unavailable *UnavailableError
-	if refused := credentialsRefused(outcome); refused != nil {
-		l.close(refused, now)
-	} else if refused := rateLimited(outcome); refused != nil {
+	if refused := rateLimited(outcome); refused != nil {
 		l.pace.refused()
 		if next := now.Add(max(l.pace.spacing, refused.RetryAfter)); next.After(l.nextTurn) {
 			l.nextTurn = next
 		}
-	} else if !errors.As(outcome, &unavailable) { // which tells nothing of the limit
+	} else if !upstreamFailed(outcome) && credentialsRefused(outcome) == nil { // which tell nothing of the limit
 		l.pace.answered()
 	}
+	if l.gate.pass(outcome, now) {
+		l.turnAllAway(now)
+	}
 	l.advance()
+}
+
+// turnAllAway is what those who wait get when the lane closes.
+func (l *lane) turnAllAway(now time.Time) {
+	err := l.gate.shut(now)
+	for l.waiting() > 0 {
+		t := l.pop()
+		t.err = err
+		close(t.granted)
+	}
 }

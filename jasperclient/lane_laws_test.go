@@ -89,7 +89,7 @@ func startsOf(t *testing.T, l *lane, all []passenger) []time.Duration {
 				defer cancel()
 				defer time.AfterFunc(p.leaves-p.arrival, cancel).Stop()
 			}
-			turn, err := l.enter(ctx, false)
+			turn, err := enter(ctx, l, Caller{}, atEnd)
 			if err != nil {
 				starts[i] = -1
 				return
@@ -100,8 +100,8 @@ func startsOf(t *testing.T, l *lane, all []passenger) []time.Duration {
 		})
 	}
 	riding.Wait()
-	if l.waiting.Len() != 0 || l.inFlight != 0 {
-		t.Errorf("%d still wait, %d are under way", l.waiting.Len(), l.inFlight)
+	if l.waiting() != 0 || len(l.riding) != 0 {
+		t.Errorf("%d still wait, %d are under way", l.waiting(), len(l.riding))
 	}
 	return starts
 }

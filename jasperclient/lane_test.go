@@ -12,14 +12,37 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// enter waits for a turn, as a call does for its callers.
+func enter(ctx context.Context, l *lane, caller Caller, at rank) (*turn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	t := newTurn(caller)
+	if err := l.enter(t, at); err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := l.late(t, deadline); err != nil {
+			l.withdraw(t)
+			return nil, err
+		}
+	}
+	select {
+	case <-t.granted:
+		return t, t.err
+	case <-ctx.Done():
+		l.withdraw(t)
+		return nil, ctx.Err()
+	}
+}
+
 // ride enters the lane and leaves it with the outcome.
 func ride(ctx context.Context, l *lane, outcome error) error {
-	t, err := l.enter(ctx, false)
-	if err != nil {
-		return err
+	t, err := enter(ctx, l, Caller{}, atEnd)
+	if err == nil {
+		l.leave(t, outcome)
 	}
-	l.leave(t, outcome)
-	return nil
+	return err
 }
 
 var errRateLimit = &APIError{Code: CodeRateLimitExceeded, HTTPStatus: 400}
@@ -34,7 +57,7 @@ func TestTheLaneSpacesCallsEvenly(t *testing.T) {
 			var riding sync.WaitGroup
 			for range 100 {
 				riding.Go(func() {
-					turn, err := l.enter(t.Context(), false)
+					turn, err := enter(t.Context(), l, Caller{}, atEnd)
 					if err != nil {
 						t.Error(err)
 						return
@@ -65,7 +88,7 @@ func TestTheLaneLetsOnlySoManyThroughAtOnce(t *testing.T) {
 		start := time.Now()
 		for range 30 {
 			riding.Go(func() {
-				turn, err := l.enter(t.Context(), false)
+				turn, err := enter(t.Context(), l, Caller{}, atEnd)
 				if err != nil {
 					t.Error(err)
 					return
@@ -157,13 +180,12 @@ func TestWhoLeavesTheLaneCostsNothing(t *testing.T) {
 
 		// The turn that comes in the moment of leaving goes to the next, at the same time.
 		time.Sleep(time.Second)
-		granted := &turn{granted: make(chan struct{})}
-		place, err := l.queue(t.Context(), granted, false)
-		if err != nil {
+		granted := newTurn(Caller{})
+		if err := l.enter(granted, atEnd); err != nil {
 			t.Fatal(err)
 		}
 		<-granted.granted
-		l.withdraw(place, granted)
+		l.withdraw(granted)
 		now := time.Now()
 		if err := ride(t.Context(), l, nil); err != nil || time.Since(now) != 0 {
 			t.Errorf("the turn given back was used after %v (%v)", time.Since(now), err)
@@ -205,7 +227,7 @@ func TestTheLaneSlowsDownWhenItIsRefused(t *testing.T) {
 func TestTheRefusedCallGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1})
-		refused, err := l.enter(t.Context(), false)
+		refused, err := enter(t.Context(), l, Caller{}, atEnd)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +240,7 @@ func TestTheRefusedCallGoesFirst(t *testing.T) {
 		})
 		synctest.Wait()
 		l.leave(refused, errRateLimit)
-		again, err := l.enter(t.Context(), true)
+		again, err := enter(t.Context(), l, Caller{}, beforeAll)
 		if err != nil || time.Since(start) != 2*time.Second {
 			t.Fatalf("the refused call had its turn after %v (%v), want 2 s", time.Since(start), err)
 		}
@@ -268,7 +290,7 @@ func TestTheLaneClosesWhenCredentialsAreRefused(t *testing.T) {
 	for _, outcome := range []*APIError{{Code: CodeInvalidCredentials, HTTPStatus: 401}, {HTTPStatus: 401}, {HTTPStatus: 403}} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
-			first, err := l.enter(t.Context(), false)
+			first, err := enter(t.Context(), l, Caller{}, atEnd)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -304,6 +326,35 @@ func TestTheLaneClosesWhenCredentialsAreRefused(t *testing.T) {
 	})
 }
 
+// A reload keeps the places and what was learnt; new credentials are tried at once.
+func TestTheLaneIsUpdated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fair := FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10}
+		l := newLane(fair)
+		if err := ride(t.Context(), l, errRateLimit); err != nil {
+			t.Fatal(err)
+		}
+		waits := newTurn(Caller{})
+		if err := l.enter(waits, atEnd); err != nil {
+			t.Fatal(err)
+		}
+		fair.MaxWaiting = 20
+		l.update(fair)
+		l.mu.Lock()
+		if l.pace.spacing != 2*time.Second || l.waiting() != 1 {
+			t.Errorf("spacing %v, %d wait", l.pace.spacing, l.waiting())
+		}
+		l.mu.Unlock()
+		<-waits.granted
+		l.leave(waits, &APIError{Code: CodeInvalidCredentials, HTTPStatus: 401})
+		fair.CallsPerSecond = 5
+		l.update(fair)
+		if err := ride(t.Context(), l, nil); err != nil || l.pace.spacing != 200*time.Millisecond {
+			t.Errorf("spacing %v, %v", l.pace.spacing, err)
+		}
+	})
+}
+
 func TestFairUseIsChecked(t *testing.T) {
 	good := FairUse{CallsInFlight: 1, CallsPerSecond: 0.1, MaxWaiting: 1}
 	if err := good.check(); err != nil {
@@ -315,6 +366,8 @@ func TestFairUseIsChecked(t *testing.T) {
 		func(f *FairUse) { f.CallsPerSecond = -1 },
 		func(f *FairUse) { f.CallsPerSecond = 1e9 },
 		func(f *FairUse) { f.MaxWaiting = 0 },
+		func(f *FairUse) { f.BulkShare = -1 },
+		func(f *FairUse) { f.BulkShare = 100 },
 	} {
 		bad := good
 		change(&bad)

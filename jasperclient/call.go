@@ -1,0 +1,256 @@
+package jasperclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// maxAttempts is how often a call is made whose failure is Control Center's, or comes from calling too often.
+const maxAttempts = 3
+
+// The wait before another attempt is random, up to a bound that doubles from the first to the greatest ("full jitter"):
+// those who failed together do not come back together.
+const (
+	firstBackoff = 500 * time.Millisecond
+	maxBackoff   = 5 * time.Second
+)
+
+// A Call is one question on its way to Control Center, shared by all callers who wait for it. When all of them have left,
+// it gives up its place in the lane; once it is under way it goes on, because its turn is spent.
+type Call struct {
+	client  *Client
+	query   UsageQuery
+	waiting context.Context // ends when nobody waits for the call, and it need not
+	abandon context.CancelFunc
+
+	mu      sync.Mutex
+	callers int           // who have not left
+	turn    *turn         // of the present attempt, or of the next
+	sent    time.Time     // when Control Center was asked; zero while it is not
+	failed  error         // how the last attempt failed
+	resumes time.Time     // when the wait before the next attempt ends
+	moved   chan struct{} // closed when a failure changes when the call may end
+	ended   bool
+
+	done  chan struct{} // closed when the rest is set
+	usage *DeviceUsage
+	err   error
+}
+
+// Start puts a question into the lane for a caller, who then has to [Call.Wait]. It fails with a [QueryError], or at once
+// where the lane takes no calls. When the call ends, landed, unless it is nil, gets the outcome, with the time at which
+// Control Center was asked, before any caller does.
+func (c *Client) Start(q UsageQuery, caller Caller, landed func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
+	q, err := q.valid()
+	if err != nil {
+		return nil, err
+	}
+	call := &Call{client: c, query: q, callers: 1, turn: newTurn(caller), moved: make(chan struct{}), done: make(chan struct{})}
+	call.waiting, call.abandon = context.WithCancel(c.open)
+	err = c.launch(call, func() {
+		defer call.abandon()
+		call.run()
+		if landed != nil {
+			landed(call.usage, call.sent, call.err)
+		}
+		close(call.done)
+	})
+	if err != nil {
+		call.abandon()
+		return nil, err
+	}
+	return call, nil
+}
+
+// Join lets another caller wait for the call, who then has to [Call.Wait]. It reports false, and the caller cannot, when
+// the call has ended, was given up, or has Control Center at work for longer than maxAge already, which may have counted
+// the usage by then.
+func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	tooOld := !call.sent.IsZero() && time.Since(call.sent) > maxAge
+	if call.ended || tooOld || call.waiting.Err() != nil {
+		return false
+	}
+	call.callers++
+	call.client.lane.raise(call.turn, caller)
+	return true
+}
+
+// Wait waits for the answer until ctx ends, or as soon as it is clear that there will be none before its deadline. The
+// package's documentation lists its errors.
+func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
+	defer call.leave()
+	var lastMoment <-chan time.Time
+	deadline, ok := ctx.Deadline()
+	if ok {
+		timer := time.NewTimer(time.Until(deadline) - minCall)
+		defer timer.Stop()
+		lastMoment = timer.C
+	}
+	for {
+		moved, late := call.outlook(deadline)
+		if late != nil {
+			return nil, late
+		}
+		select {
+		case <-call.done:
+			if panicked := (*panicError)(nil); errors.As(call.err, &panicked) {
+				panic(panicked)
+			}
+			return call.usage, call.err
+		case <-ctx.Done():
+			return nil, fmt.Errorf("jasperclient: waiting for the answer: %w", ctx.Err())
+		case <-moved:
+		case <-lastMoment: // others came first, or the lane slowed down
+		}
+	}
+}
+
+// leave takes one caller off the call.
+func (call *Call) leave() {
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	call.callers--
+	if call.callers == 0 && call.sent.IsZero() {
+		call.abandon()
+		call.client.lane.withdraw(call.turn)
+	}
+}
+
+// outlook says why the call will not end before the deadline, nil when it may or there is none; moved is closed when that
+// changes.
+func (call *Call) outlook(deadline time.Time) (moved <-chan struct{}, late error) {
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	if deadline.IsZero() {
+		return call.moved, nil
+	}
+	lane := call.client.lane
+	if pause := time.Until(call.resumes); pause > 0 {
+		late = lane.lateAfter(pause, deadline)
+	} else {
+		late = lane.late(call.turn, deadline)
+	}
+	return call.moved, call.because(late)
+}
+
+// because is why the call has no turn: how its last attempt failed says more than that the lane has none in time.
+func (call *Call) because(err error) error {
+	if err == nil || call.failed == nil {
+		return err
+	}
+	return withRetryAfter(call.failed, retryAfterOf(err))
+}
+
+// A panicError is a panic of the call, which goes on in each of its callers.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("%v\n%s", e.value, e.stack) }
+
+// run makes attempts until there is an outcome to keep.
+func (call *Call) run() {
+	var usage *DeviceUsage
+	var err error
+	defer func() {
+		if value := recover(); value != nil {
+			usage, err = nil, &panicError{value, debug.Stack()}
+		}
+		call.mu.Lock()
+		defer call.mu.Unlock()
+		call.usage, call.err, call.ended = usage, err, true
+	}()
+	for attempt := 1; ; attempt++ {
+		usage, err = call.attempt()
+		refused := rateLimited(err) != nil
+		if attempt == maxAttempts || (!refused && !worthRetrying(err)) {
+			return
+		}
+		at, pause := beforeAll, time.Duration(0)
+		if !refused {
+			at, pause = atHead, max(rand.N(min(firstBackoff<<(attempt-1), maxBackoff)), retryAfterOf(err))
+		}
+		if !call.putBack(err, pause) || !call.pause(pause) {
+			return
+		}
+		if closed := call.client.lane.enter(call.turn, at); closed != nil {
+			err = call.because(closed)
+			return
+		}
+		call.move()
+	}
+}
+
+// attempt waits for the call's turn and asks Control Center.
+func (call *Call) attempt() (usage *DeviceUsage, err error) {
+	select {
+	case <-call.turn.granted:
+		if call.turn.err != nil {
+			return nil, call.because(call.turn.err)
+		}
+	case <-call.waiting.Done():
+	}
+	if !call.send() {
+		return nil, fmt.Errorf("jasperclient: waiting for a turn: %w", context.Canceled)
+	}
+	defer func() { call.client.lane.leave(call.turn, err) }()
+	return call.client.ask(call.query)
+}
+
+// send notes that Control Center is asked now, unless everybody has left.
+func (call *Call) send() bool {
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	if call.waiting.Err() != nil {
+		call.client.lane.withdraw(call.turn)
+		return false
+	}
+	call.sent = time.Now()
+	return true
+}
+
+// putBack notes that an attempt failed, and that the next one comes after a pause; it reports false when nobody waits for
+// one.
+func (call *Call) putBack(err error, pause time.Duration) bool {
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	if call.callers == 0 {
+		return false
+	}
+	call.failed, call.sent, call.resumes = err, time.Time{}, time.Now().Add(pause)
+	call.turn = newTurn(call.turn.caller)
+	call.tell()
+	return true
+}
+
+// move tells the callers that the call has a place again.
+func (call *Call) move() {
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	call.tell()
+}
+
+func (call *Call) tell() {
+	close(call.moved)
+	call.moved = make(chan struct{})
+}
+
+// pause lets d pass, and reports whether the call is still wanted then.
+func (call *Call) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-call.waiting.Done():
+		return false
+	}
+}

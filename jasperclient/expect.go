@@ -1,0 +1,96 @@
+package jasperclient
+
+import "time"
+
+// minCall is the time that a call takes at least, as far as deadlines are concerned: who has less left than this gets no
+// turn out of waiting.
+const minCall = 50 * time.Millisecond
+
+// late says why a turn that waits comes too late for a call to end before the deadline, as things stand now: a
+// [BusyError] with the expected wait; nil for one that comes in time, is due, or has come.
+func (l *lane) late(t *turn, deadline time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.place == nil {
+		return nil
+	}
+	left := l.left(deadline)
+	if l.wait(l.waiting()-1) <= left { // even the last of all comes in time
+		return nil
+	}
+	if wait := l.expect(t); wait > 0 && wait > left {
+		return &BusyError{Wait: wait}
+	}
+	return nil
+}
+
+// lateAfter says the same of a call that comes back to the lane, at the head of it, after a pause.
+func (l *lane) lateAfter(pause time.Duration, deadline time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if wait := max(pause, l.wait(0)); wait > l.left(deadline) {
+		return &BusyError{Wait: wait}
+	}
+	return nil
+}
+
+// left is by when a call has to start to end before the deadline.
+func (l *lane) left(deadline time.Time) time.Duration {
+	return time.Until(deadline) - max(l.typical, minCall)
+}
+
+// expect is how long a turn that waits has to, when nobody else comes and the pace stays.
+func (l *lane) expect(t *turn) time.Duration {
+	if t.again {
+		ahead := 0
+		for place := l.refused.Front(); place != t.place; place = place.Next() {
+			ahead++
+		}
+		return l.wait(ahead)
+	}
+	ahead := l.queueOf(t).ahead(t)
+	if t.caller.Bulk {
+		ahead += l.interactiveBefore(ahead)
+	} else {
+		ahead += l.bulkBefore(ahead)
+	}
+	return l.wait(l.refused.Len() + ahead)
+}
+
+// bulkBefore is how many bulk turns come before an interactive one with so many interactive ones ahead.
+func (l *lane) bulkBefore(ahead int) int {
+	return min(l.bulk.waiting, (l.credit+ahead*l.fair.BulkShare)/(100-l.fair.BulkShare))
+}
+
+// interactiveBefore is how many interactive turns come before a bulk one with so many bulk ones ahead.
+func (l *lane) interactiveBefore(ahead int) int {
+	owed := (ahead+1)*(100-l.fair.BulkShare) - l.credit
+	switch {
+	case owed <= 0:
+		return 0
+	case l.fair.BulkShare == 0:
+		return l.interactive.waiting
+	}
+	return min(l.interactive.waiting, (owed+l.fair.BulkShare-1)/l.fair.BulkShare)
+}
+
+// wait is when a turn with so many ahead comes.
+func (l *lane) wait(ahead int) time.Duration {
+	now := time.Now()
+	first := max(l.nextTurn.Sub(now), 0)
+	if len(l.riding) >= l.limit() {
+		first = max(first, l.nextEnd(now))
+	}
+	// A call takes its time too: where it is the longer one, the calls in flight set the pace.
+	each := max(l.pace.spacing, l.typical/time.Duration(l.limit()))
+	return first + time.Duration(ahead)*each
+}
+
+// nextEnd is when a call under way is expected to end.
+func (l *lane) nextEnd(now time.Time) time.Duration {
+	end := l.typical
+	for t := range l.riding {
+		end = min(end, t.start.Add(l.typical).Sub(now))
+	}
+	return max(end, 0)
+}

@@ -1,0 +1,45 @@
+package jasperclient
+
+import "fmt"
+
+// FairUse is what Control Center allows an account, over all who share it, and how its callers share that. Its fair use
+// policy: one call at a time, and a number of calls a second that the operator sets; 1 is usual, 5 is seen on larger
+// accounts.
+type FairUse struct {
+	// CallsInFlight is how many calls may be under way at once.
+	CallsInFlight int
+	// CallsPerSecond is how many calls may start in a second, evenly spaced; it may be a fraction.
+	CallsPerSecond float64
+	// MaxWaiting is how many calls of each class may wait for their turn.
+	MaxWaiting int
+	// BulkShare is the least part of the turns, in percent, that bulk calls get while others wait too; below 100.
+	BulkShare int
+}
+
+// defaultFairUse is the policy's own: what an account has that nothing else is known of.
+var defaultFairUse = FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1000, BulkShare: 10}
+
+// maxCallsPerSecond keeps the spacing above the clock's resolution.
+const maxCallsPerSecond = 1e6
+
+func (f FairUse) check() error {
+	switch {
+	case f.CallsInFlight < 1:
+		return fmt.Errorf("jasperclient: %d calls in flight are none; give 1 or more", f.CallsInFlight)
+	case !(f.CallsPerSecond > 0 && f.CallsPerSecond <= maxCallsPerSecond): // so NaN fails too
+		return fmt.Errorf("jasperclient: %v calls a second are not possible; give more than 0 and at most %v", f.CallsPerSecond, maxCallsPerSecond)
+	case f.MaxWaiting < 1:
+		return fmt.Errorf("jasperclient: a queue of %d lets nobody wait; give 1 or more", f.MaxWaiting)
+	case f.BulkShare < 0 || f.BulkShare > 99:
+		return fmt.Errorf("jasperclient: a share of %d %% is not possible; give 0 to 99", f.BulkShare)
+	}
+	return nil
+}
+
+// A Caller is who waits for an answer.
+type Caller struct {
+	// Name tells callers apart. They take turns; calls of one name are first come, first served.
+	Name string
+	// Bulk calls get the turns that the others leave, and never less than [FairUse.BulkShare].
+	Bulk bool
+}

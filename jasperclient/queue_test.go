@@ -1,0 +1,370 @@
+package jasperclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// crowd puts turns into the lane, in this order, and notes the order in which they are granted.
+type crowd struct {
+	lane   *lane
+	riding sync.WaitGroup
+	mu     sync.Mutex
+	served []string
+}
+
+// add lets a call of the caller wait, and ride for so long.
+func (c *crowd) add(t *testing.T, caller Caller, call time.Duration) *turn {
+	t.Helper()
+	waits := newTurn(caller)
+	if err := c.lane.enter(waits, atEnd); err != nil {
+		t.Fatal(err)
+	}
+	c.riding.Go(func() {
+		<-waits.granted
+		if waits.err != nil {
+			return
+		}
+		c.mu.Lock()
+		c.served = append(c.served, caller.Name)
+		c.mu.Unlock()
+		time.Sleep(call)
+		c.lane.leave(waits, nil)
+	})
+	return waits
+}
+
+// turnsBefore is how many turns were granted before the first one of the name.
+func (c *crowd) turnsBefore(name string) int {
+	for i, served := range c.served {
+		if served == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func TestCallersTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := crowd{lane: newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 2000})}
+		for range 1000 {
+			c.add(t, Caller{Name: "A"}, 50*time.Millisecond)
+		}
+		c.add(t, Caller{Name: "B"}, 50*time.Millisecond)
+		start := time.Now()
+		c.riding.Wait()
+		before := c.turnsBefore("B")
+		t.Logf("A asked 1,000 questions, then B one: %d turns came before B's", before)
+		if before > 2 || len(c.served) != 1001 || time.Since(start) != 1000*time.Second+50*time.Millisecond {
+			t.Errorf("%d served in %v", len(c.served), time.Since(start))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := crowd{lane: newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 100})}
+		for _, name := range []string{"A", "A", "A", "A", "B", "B", "C"} {
+			c.add(t, Caller{Name: name}, 0)
+		}
+		c.riding.Wait()
+		if diff := cmp.Diff([]string{"A", "A", "B", "C", "A", "B", "A"}, c.served); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+}
+
+func TestInteractiveCallsGoBeforeBulkOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := crowd{lane: newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10000, BulkShare: 10})}
+		for range 10000 {
+			c.add(t, Caller{Name: "bulk", Bulk: true}, 50*time.Millisecond)
+		}
+		time.Sleep(500 * time.Millisecond)
+		start := time.Now()
+		synctest.Wait()
+		servedBefore := len(c.served)
+		hurried := c.add(t, Caller{Name: "interactive"}, 50*time.Millisecond)
+		<-hurried.granted
+		took := time.Since(start)
+		synctest.Wait()
+		c.mu.Lock()
+		turns := c.turnsBefore("interactive") - servedBefore + 1
+		c.mu.Unlock()
+		t.Logf("10,000 bulk questions wait: an interactive one is served with turn %d, after %v", turns, took)
+		if turns < 1 || turns > 2 || took > 2*time.Second {
+			t.Errorf("with turn %d, after %v", turns, took)
+		}
+		c.riding.Wait()
+	})
+}
+
+func TestBulkCallsKeepTheirShare(t *testing.T) {
+	for _, share := range []int{0, 10, 25, 50, 90} {
+		synctest.Test(t, func(t *testing.T) {
+			c := crowd{lane: newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1000, BulkShare: share})}
+			for range 1000 {
+				c.add(t, Caller{Name: "interactive"}, 0)
+				c.add(t, Caller{Name: "bulk", Bulk: true}, 0)
+			}
+			c.riding.Wait()
+			bulk := 0
+			for _, name := range c.served[:1000] {
+				if name == "bulk" {
+					bulk++
+				}
+			}
+			t.Logf("a share of %d %%: %d of 1,000 turns while interactive calls wait", share, bulk)
+			if bulk < 10*share-1 || bulk > 10*share+1 {
+				t.Errorf("a share of %d %%: bulk calls got %d of 1,000 turns", share, bulk)
+			}
+		})
+	}
+}
+
+// A full class turns away who has most in it; the other class has places of its own.
+func TestWhoHasMostGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := crowd{lane: newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 3})}
+		c.add(t, Caller{Name: "A"}, 0) // goes at once
+		for range 2 {
+			c.add(t, Caller{Name: "A"}, 0)
+		}
+		last := c.add(t, Caller{Name: "A"}, 0)
+		var busy *BusyError
+		if err := c.lane.enter(newTurn(Caller{Name: "A"}), atEnd); !errors.As(err, &busy) || busy.Wait != 4*time.Second {
+			t.Errorf("one more of A's got %v, want a BusyError of 4 s", err)
+		}
+		c.add(t, Caller{Name: "B"}, 0)
+		<-last.granted
+		if !errors.As(last.err, &busy) || busy.Wait != 4*time.Second { // B comes between
+			t.Errorf("A's last call got %v, want a BusyError of 4 s", last.err)
+		}
+		c.add(t, Caller{Name: "C"}, 0)
+		if err := c.lane.enter(newTurn(Caller{Name: "B"}), atEnd); !errors.As(err, &busy) {
+			t.Errorf("where nobody has more, B's second call got %v", err)
+		}
+		c.add(t, Caller{Name: "D", Bulk: true}, 0)
+		again := newTurn(Caller{Name: "A"})
+		if err := c.lane.enter(again, atHead); err != nil {
+			t.Errorf("a call that is tried again lost its place: %v", err)
+		}
+		c.lane.withdraw(again)
+		c.riding.Wait()
+		if diff := cmp.Diff([]string{"A", "A", "B", "C", "D"}, c.served); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+}
+
+// An interactive caller who waits for a bulk call takes it along.
+func TestABulkCallIsRaised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := crowd{lane: newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 100, BulkShare: 10})}
+		var last *turn
+		for range 10 {
+			last = c.add(t, Caller{Name: "bulk", Bulk: true}, 0)
+		}
+		start := time.Now()
+		c.lane.raise(last, Caller{Name: "another", Bulk: true})
+		c.lane.raise(last, Caller{Name: "interactive"})
+		<-last.granted
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("the raised call was granted after %v, want 1 s", took)
+		}
+		c.riding.Wait()
+		if c.lane.waiting() != 0 {
+			t.Errorf("%d still wait", c.lane.waiting())
+		}
+	})
+}
+
+// The wait that a refusal tells is when the turn would have come.
+func TestTheExpectedWaitIsRight(t *testing.T) {
+	worst := time.Duration(0)
+	rapid.Check(t, func(rt *rapid.T) {
+		fair := FairUse{
+			CallsInFlight:  rapid.IntRange(1, 3).Draw(rt, "in flight"),
+			CallsPerSecond: float64(rapid.SampledFrom([]int{1, 2, 5}).Draw(rt, "per second")),
+			MaxWaiting:     1000,
+			BulkShare:      rapid.IntRange(0, 60).Draw(rt, "share"),
+		}
+		caller := rapid.Custom(func(rt *rapid.T) Caller {
+			return Caller{Name: rapid.SampledFrom([]string{"A", "B", "C", "D"}).Draw(rt, "name"), Bulk: rapid.Bool().Draw(rt, "bulk")}
+		})
+		waiting := rapid.SliceOfN(caller, 0, 60).Draw(rt, "waiting")
+		spacings := rapid.IntRange(0, 30).Draw(rt, "call, in tenths of the spacing")
+		pause := rapid.IntRange(0, 30).Draw(rt, "pause, in tenths of the spacing")
+		asks := caller.Draw(rt, "asks")
+		synctest.Test(t, func(t *testing.T) {
+			l := newLane(fair)
+			spacing := l.pace.spacing
+			call := spacing / 10 * time.Duration(spacings)
+			l.typical = call // what earlier calls have shown
+			c := crowd{lane: l}
+			for _, caller := range waiting {
+				c.add(t, caller, call)
+			}
+			time.Sleep(spacing / 10 * time.Duration(pause))
+			told := time.Duration(0)
+			ctx, cancel := context.WithTimeout(t.Context(), 1)
+			defer cancel()
+			hurried := newTurn(asks)
+			if err := l.enter(hurried, atEnd); err != nil {
+				t.Fatal(err)
+			}
+			deadline, _ := ctx.Deadline()
+			var busy *BusyError
+			if errors.As(l.late(hurried, deadline), &busy) {
+				told = busy.Wait
+			}
+			l.withdraw(hurried)
+			start := time.Now()
+			patient := c.add(t, asks, call)
+			<-patient.granted
+			off := (time.Since(start) - told).Abs()
+			worst = max(worst, off)
+			if off > spacing {
+				rt.Errorf("told to wait %v, had the turn after %v: off by more than the spacing %v", told, time.Since(start), spacing)
+			}
+			c.riding.Wait()
+		})
+	})
+	t.Logf("off by %v at most", worst)
+}
+
+// A rider of the lane's laws comes, may leave before its turn, and has an outcome.
+type rider struct {
+	Caller  Caller
+	Arrives time.Duration
+	Leaves  time.Duration // after its arrival; 0: never
+	Call    time.Duration
+	Outcome string // "", "429" or "500"
+}
+
+func riders(rt *rapid.T) []rider {
+	const tick = 10 * time.Millisecond
+	var all []rider
+	arrives := time.Duration(0)
+	for range rapid.IntRange(1, 60).Draw(rt, "riders") {
+		arrives += time.Duration(rapid.IntRange(0, 30).Draw(rt, "gap")) * tick
+		r := rider{
+			Caller:  Caller{Name: rapid.SampledFrom([]string{"A", "B", "C"}).Draw(rt, "name"), Bulk: rapid.Bool().Draw(rt, "bulk")},
+			Arrives: arrives,
+			Call:    time.Duration(rapid.IntRange(0, 50).Draw(rt, "call")) * tick,
+			Outcome: rapid.SampledFrom([]string{"", "", "", "429", "500"}).Draw(rt, "outcome"),
+		}
+		if rapid.Bool().Draw(rt, "impatient") {
+			r.Leaves = time.Duration(rapid.IntRange(1, 300).Draw(rt, "patience")) * tick
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// Whatever comes, leaves and fails: never more calls than the account allows at once or in a second, nobody forgotten, and
+// no turn lost while somebody waits.
+func TestTheLaneKeepsItsLawsWhateverHappens(t *testing.T) {
+	outcomes := map[string]error{"429": errRateLimit, "500": &APIError{HTTPStatus: 500}}
+	rapid.Check(t, func(rt *rapid.T) {
+		fair := FairUse{
+			CallsInFlight:  rapid.IntRange(1, 4).Draw(rt, "in flight"),
+			CallsPerSecond: float64(rapid.SampledFrom([]int{1, 2, 5, 10}).Draw(rt, "per second")),
+			MaxWaiting:     rapid.SampledFrom([]int{5, 1000}).Draw(rt, "places"),
+			BulkShare:      rapid.IntRange(0, 60).Draw(rt, "share"),
+		}
+		all := riders(rt)
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var starts []time.Time
+			inFlight, settled := 0, 0
+			l := newLane(fair)
+			var riding sync.WaitGroup
+			for _, r := range all {
+				riding.Go(func() {
+					time.Sleep(r.Arrives)
+					ctx := t.Context()
+					if r.Leaves > 0 {
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, r.Leaves)
+						defer cancel()
+					}
+					turn, err := enter(ctx, l, r.Caller, atEnd)
+					mu.Lock()
+					settled++
+					mu.Unlock()
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					starts = append(starts, turn.start)
+					inFlight++
+					if inFlight > fair.CallsInFlight {
+						rt.Errorf("%d calls at once", inFlight)
+					}
+					mu.Unlock()
+					time.Sleep(r.Call)
+					mu.Lock()
+					inFlight--
+					mu.Unlock()
+					l.leave(turn, outcomes[r.Outcome])
+				})
+			}
+			ended := make(chan struct{})
+			go func() { riding.Wait(); close(ended) }()
+			for watching := true; watching; {
+				select {
+				case <-ended:
+					watching = false
+				case <-time.After(5 * time.Millisecond):
+					synctest.Wait()
+					l.mu.Lock()
+					if l.waiting() > 0 && len(l.riding) < l.limit() && !time.Now().Before(l.nextTurn) {
+						rt.Errorf("%d wait, %d of %d are under way, and the turn is lost", l.waiting(), len(l.riding), l.limit())
+					}
+					l.mu.Unlock()
+				}
+			}
+			if settled != len(all) || l.waiting() != 0 || len(l.riding) != 0 {
+				rt.Errorf("of %d, %d were let through or told; %d still wait, %d are under way", len(all), settled, l.waiting(), len(l.riding))
+			}
+			for i := 1; i < len(starts); i++ {
+				if gap := starts[i].Sub(starts[i-1]); gap < l.pace.base {
+					rt.Errorf("two calls %v apart, where the account allows one in %v", gap, l.pace.base)
+				}
+			}
+		})
+	})
+}
+
+func BenchmarkLane(b *testing.B) {
+	for _, waiting := range []int{100, 100_000} {
+		for _, callers := range []int{1, 100} {
+			b.Run(fmt.Sprintf("%d waiting of %d callers", waiting, callers), func(b *testing.B) {
+				l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1e-3, MaxWaiting: 2 * waiting, BulkShare: 10})
+				deadline := time.Now().Add(time.Minute)
+				name := func(i int) Caller { return Caller{Name: fmt.Sprint(i % callers), Bulk: i%2 == 0} }
+				for i := range waiting {
+					if err := l.enter(newTurn(name(i)), atEnd); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportAllocs()
+				b.ResetTimer()
+				for i := range b.N {
+					t := newTurn(name(i))
+					if err := l.enter(t, atEnd); err != nil {
+						b.Fatal(err)
+					}
+					_ = l.late(t, deadline)
+					l.withdraw(t)
+				}
+			})
+		}
+	}
+}
