@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -12,8 +11,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
@@ -27,7 +24,9 @@ func (l accessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInf
 	start := time.Now()
 	resp, err := handler(ctx, req)
 	attrs := []slog.Attr{slog.String("method", info.FullMethod)}
-	attrs = append(attrs, callerOf(ctx)...)
+	if door, addr := originOf(ctx); door != "" {
+		attrs = append(attrs, slog.String("door", door), slog.String("peer", addr))
+	}
 	if question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest); ok {
 		attrs = append(attrs, slog.String(iccidAttr, question.GetIccid()))
 	}
@@ -71,32 +70,13 @@ func levelOf(code codes.Code) slog.Level {
 	return slog.LevelInfo
 }
 
+// The doors, as the log names them.
+const (
+	doorGRPC = "grpc"
+	doorREST = "rest"
+)
+
 // restCaller tells the same of a request that the gateway refused.
 func restCaller(r *http.Request) []slog.Attr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	return []slog.Attr{slog.String("door", "rest"), slog.String("peer", host)}
-}
-
-// isInProcess tells the gateway's connection from a caller's.
-func isInProcess(addr net.Addr) bool { return addr.Network() == "bufconn" }
-
-// callerOf tells the door and the address a call came from.
-func callerOf(ctx context.Context) []slog.Attr {
-	caller, ok := peer.FromContext(ctx)
-	if !ok {
-		return nil
-	}
-	if !isInProcess(caller.Addr) {
-		return []slog.Attr{slog.String("door", "grpc"), slog.String("peer", caller.Addr.String())}
-	}
-	attrs := []slog.Attr{slog.String("door", "rest")}
-	// The gateway appends the address it saw to what its caller claims.
-	if chain := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for"); len(chain) > 0 {
-		hops := strings.Split(chain[len(chain)-1], ",")
-		attrs = append(attrs, slog.String("peer", strings.TrimSpace(hops[len(hops)-1])))
-	}
-	return attrs
+	return []slog.Attr{slog.String("door", doorREST), slog.String("peer", hostOf(r.RemoteAddr))}
 }

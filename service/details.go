@@ -67,6 +67,8 @@ func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuer
 		var request *requestError
 		errors.As(err, &request)
 		return []protoadapt.MessageV1{info, &errdetails.BadRequest{FieldViolations: request.violations}}
+	case usagev1.ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN:
+		return []protoadapt.MessageV1{info, badRequest("account", "there is no such account; leave it out for the default one")}
 	case usagev1.ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE:
 		return []protoadapt.MessageV1{info, badRequest("cycle_start_date",
 			"Control Center refuses the date; give a day, or if that fails the first day, of one of its last three billing cycles")}

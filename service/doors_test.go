@@ -3,12 +3,15 @@ package service_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,7 +88,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // newRig serves in front of the upstream.
-func newRig(t *testing.T, upstream http.Handler) *rig {
+func newRig(t *testing.T, upstream http.Handler, changes ...func(*service.Config)) *rig {
 	t.Helper()
 	calls := new(atomic.Int32)
 	controlCenter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -94,15 +97,52 @@ func newRig(t *testing.T, upstream http.Handler) *rig {
 	}))
 	t.Cleanup(controlCenter.Close)
 	client := newClient(t, controlCenter.URL)
-	r := newRigFor(t, service.New(client, "test"))
+	r := newRigFor(t, newService(t, service.AnswerConfig{CacheBytes: 1 << 20}, client), changes...)
 	r.calls = calls
 	return r
 }
 
-func newClient(t *testing.T, baseURL string) *jasperclient.Client {
+// newService is a service of one account, "test".
+func newService(t *testing.T, cfg service.AnswerConfig, client *jasperclient.Client) *service.UsageService {
 	t.Helper()
-	client, err := jasperclient.New(baseURL, jasperclient.Credentials{Username: "user", APIKey: apiKey},
-		jasperclient.WithFairUse(jasperclient.FairUse{CallsInFlight: 10, CallsPerSecond: 1e6, MaxWaiting: 1000}))
+	usage, err := service.New(cfg, service.Account{Name: "test", Client: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usage
+}
+
+// writeUsage answers a call for any device with these plans, in a cycle of one moment.
+func writeUsage(w http.ResponseWriter, r *http.Request, plans ...jasperclient.RatePlanUsage) {
+	type record struct {
+		RatePlan   string `json:"ratePlan"`
+		Version    int32  `json:"ratePlanVersion"`
+		Zone       string `json:"zone"`
+		SMSMOUsage *int64 `json:"smsmousage"`
+	}
+	answer := struct {
+		ICCID      string              `json:"iccid"`
+		TimeStamp  time.Time           `json:"timeStamp"`
+		CycleStart time.Time           `json:"cycleStartDate"`
+		CycleEnd   time.Time           `json:"cycleEndDate"`
+		RatePlans  map[string][]record `json:"deviceCycleUsageInZones"`
+	}{strings.Split(r.URL.Path, "/")[5], exampleTime, exampleTime, exampleTime, map[string][]record{}}
+	for _, plan := range plans {
+		key := fmt.Sprintf("%s, %d", plan.RatePlan, plan.Version)
+		answer.RatePlans[key] = []record{}
+		for _, zone := range plan.Zones {
+			answer.RatePlans[key] = append(answer.RatePlans[key], record{plan.RatePlan, plan.Version, zone.Zone, zone.SMSMOMessages})
+		}
+	}
+	_ = json.NewEncoder(w).Encode(answer) // a caller that left is nobody to tell
+}
+
+func newClient(t *testing.T, baseURL string, opts ...jasperclient.Option) *jasperclient.Client {
+	t.Helper()
+	opts = append([]jasperclient.Option{
+		jasperclient.WithFairUse(jasperclient.FairUse{CallsInFlight: 10, CallsPerSecond: 1e6, MaxWaiting: 1000}),
+	}, opts...)
+	client, err := jasperclient.New(baseURL, jasperclient.Credentials{Username: "user", APIKey: apiKey}, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +238,7 @@ func askREST(ctx context.Context, t *testing.T, r *rig, req *usagev1.GetDeviceUs
 	t.Helper()
 	query := url.Values{}
 	for name, value := range map[string]string{
-		"cycleStartDate": req.GetCycleStartDate(), "ratePlan": req.GetRatePlan(), "zone": req.GetZone(),
+		"cycleStartDate": req.GetCycleStartDate(), "ratePlan": req.GetRatePlan(), "zone": req.GetZone(), "account": req.GetAccount(),
 	} {
 		if value != "" {
 			query.Set(name, value)
@@ -246,7 +286,7 @@ func (r *rig) do(t *testing.T, req *http.Request) reply {
 		t.Errorf("content type %q", contentType)
 	}
 	got := reply{header: map[string]string{}, httpStatus: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After")}
-	for _, name := range []string{"x-request-id", "x-usage-account", "x-usage-source"} {
+	for _, name := range []string{"x-request-id", "x-usage-account", "x-usage-source", "age"} {
 		if value := resp.Header.Get(name); value != "" {
 			got.header[name] = value
 		}

@@ -24,17 +24,17 @@ import (
 
 // A gateway is the REST door: grpc-gateway in front of the gRPC server, with the rules that it lacks.
 type gateway struct {
-	mux     *runtime.ServeMux
-	log     accessLog
-	account string
+	mux   *runtime.ServeMux
+	log   accessLog
+	usage *UsageService // for its accounts' names
 }
 
-func newGateway(conn grpc.ClientConnInterface, log accessLog, account string) (*gateway, error) {
-	g := &gateway{log: log, account: account}
+func newGateway(conn grpc.ClientConnInterface, log accessLog, usage *UsageService) (*gateway, error) {
+	g := &gateway{log: log, usage: usage}
 	g.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &stableJSON{}),
-		runtime.WithIncomingHeaderMatcher(only(headerRequestID, timeoutHeader)),
-		runtime.WithOutgoingHeaderMatcher(only(headerSource)), // ServeHTTP sets what every reply has
+		runtime.WithIncomingHeaderMatcher(only(headerRequestID, headerClass, timeoutHeader)),
+		runtime.WithOutgoingHeaderMatcher(only(replyHeaders...)), // ServeHTTP sets what every reply has
 		runtime.WithOutgoingTrailerMatcher(only()),
 		runtime.WithMiddlewares(g.check),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
@@ -46,6 +46,9 @@ func newGateway(conn grpc.ClientConnInterface, log accessLog, account string) (*
 	// Through the connection, not the handler: so REST passes the interceptors.
 	return g, usagev1.RegisterUsageServiceHandlerClient(context.Background(), g.mux, usagev1.NewUsageServiceClient(conn))
 }
+
+// replyHeaders are those of the gRPC server's that REST replies have too.
+var replyHeaders = []string{headerAccount, headerSource, headerAge}
 
 // only lets the headers of these names through, under the same name.
 func only(names ...string) runtime.HeaderMatcherFunc {
@@ -71,7 +74,6 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Header.Del("TE") // no trailer is passed on
 	w.Header().Set(headerRequestID, id)
-	w.Header().Set(headerAccount, g.account)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	g.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), arrivalKey{}, time.Now())))
@@ -104,6 +106,9 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 		more := new(requestError)
 		if _, err := validate(req); errors.As(err, &more) {
 			bad.violations = append(bad.violations, more.violations...)
+		}
+		if account := g.usage.account(req.GetAccount()); account != nil {
+			w.Header().Set(headerAccount, account.Name)
 		}
 		g.writeError(r.Context(), g.mux, nil, w, r, &callError{toStatus(&bad, jasperclient.UsageQuery{}), &bad})
 	}
@@ -147,8 +152,14 @@ func (g *gateway) writeError(
 	if httpStatus == 0 {
 		httpStatus = runtime.HTTPStatusFromCode(st.Code())
 	}
-	if _, called := runtime.ServerMetadataFromContext(ctx); !called {
+	answered, called := runtime.ServerMetadataFromContext(ctx)
+	if !called {
 		g.logRefusal(ctx, r, err, st)
+	}
+	for _, name := range replyHeaders {
+		for _, value := range answered.HeaderMD.Get(name) {
+			w.Header().Set(name, value)
+		}
 	}
 	if delay, ok := retryDelay(st); ok {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))

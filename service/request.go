@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
@@ -42,9 +43,15 @@ func (e *requestError) violate(field string, err error) {
 	e.violations = append(e.violations, &errdetails.BadRequest_FieldViolation{Field: field, Description: err.Error()})
 }
 
-// validate reads the request as a query, or fails with a requestError that tells every field at fault.
-func validate(req *usagev1.GetDeviceUsageInZoneRequest) (jasperclient.UsageQuery, error) {
+// An unknownAccountError is a request of an account that the service does not have.
+type unknownAccountError struct{ name string }
+
+func (e *unknownAccountError) Error() string { return fmt.Sprintf("there is no account %q", e.name) }
+
+// validate reads the request as a question, or fails with a requestError that tells every field at fault.
+func validate(req *usagev1.GetDeviceUsageInZoneRequest) (question, error) {
 	var bad requestError
+	var maxAge *time.Duration
 	query := jasperclient.UsageQuery{RatePlan: req.GetRatePlan(), Zone: req.GetZone()}
 	var err error
 	if query.ICCID, err = jasperclient.ParseICCID(req.GetIccid()); err != nil {
@@ -55,20 +62,23 @@ func validate(req *usagev1.GetDeviceUsageInZoneRequest) (jasperclient.UsageQuery
 			bad.violate("cycle_start_date", err)
 		}
 	}
-	for _, name := range []struct{ field, value string }{{"rate_plan", query.RatePlan}, {"zone", query.Zone}} {
+	for _, name := range []struct{ field, value string }{{"rate_plan", query.RatePlan}, {"zone", query.Zone}, {"account", req.GetAccount()}} {
 		if len(name.value) > maxNameBytes {
 			bad.violate(name.field, fmt.Errorf("it has %d bytes; give a name of at most %d", len(name.value), maxNameBytes))
 		}
 	}
 	if age := req.GetMaxAge(); age != nil {
+		duration := age.AsDuration()
+		maxAge = &duration
 		if err := age.CheckValid(); err != nil {
 			bad.violate("max_age", errors.New("it is no valid duration; give seconds and nanos of one sign"))
-		} else if age.AsDuration() < 0 {
+		} else if duration < 0 {
 			bad.violate("max_age", errors.New("an age is not negative; give 0 to ask Control Center now"))
 		}
 	}
+	q := question{query: query, maxAge: maxAge}
 	if len(bad.violations) > 0 {
-		return query, &bad
+		return q, &bad
 	}
-	return query, nil
+	return q, nil
 }

@@ -94,7 +94,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := newGateway(s.conn, accessLog{cfg.Logger}, usage.account)
+	gateway, err := newGateway(s.conn, accessLog{cfg.Logger}, usage)
 	if err != nil {
 		return nil, errors.Join(err, s.conn.Close())
 	}

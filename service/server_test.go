@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -15,21 +16,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/service"
 )
-
-// controlCenterFunc is a Control Center made of one function.
-type controlCenterFunc func(context.Context, jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error)
-
-func (f controlCenterFunc) UsageInZone(ctx context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
-	return f(ctx, q)
-}
 
 // lines are the log's lines of calls, each by attribute.
 func (r *rig) lines(t *testing.T) []map[string]any {
@@ -45,17 +39,29 @@ func (r *rig) lines(t *testing.T) []map[string]any {
 	return lines
 }
 
+// roundTripper is a transport of one function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestAPanicFailsOneCallerAlone(t *testing.T) {
 	const unlucky = "8988217755520000099"
 	inside, release := make(chan struct{}), make(chan struct{})
-	r := newRigFor(t, service.New(controlCenterFunc(func(_ context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
-		if q.ICCID == unlucky {
-			panic("out of luck, " + apiKey)
-		}
+	controlCenter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inside <- struct{}{}
 		<-release
-		return &jasperclient.DeviceUsage{ICCID: q.ICCID, Timestamp: exampleTime, CycleStart: exampleTime, CycleEnd: exampleTime}, nil
-	}), "test"))
+		writeUsage(w, r)
+	}))
+	defer controlCenter.Close()
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	r := newRigFor(t, newService(t, service.AnswerConfig{}, newClient(t, controlCenter.URL,
+		jasperclient.WithTransport(roundTripper(func(req *http.Request) (*http.Response, error) {
+			if strings.Contains(req.URL.Path, unlucky) {
+				panic("out of luck, " + apiKey)
+			}
+			return transport.RoundTrip(req)
+		})))))
 
 	other := make(chan reply)
 	go func() { other <- askGRPC(t.Context(), t, r, example()) }()
@@ -83,54 +89,12 @@ func TestAPanicFailsOneCallerAlone(t *testing.T) {
 	}
 }
 
-// The deadline that a call gets: the caller's, or the default, and never above the greatest.
-func TestDeadlines(t *testing.T) {
-	deadlines := make(chan time.Duration, 1)
-	r := newRigFor(t, service.New(controlCenterFunc(func(ctx context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
-		deadline, _ := ctx.Deadline()
-		deadlines <- time.Until(deadline)
-		return &jasperclient.DeviceUsage{ICCID: q.ICCID, Timestamp: exampleTime, CycleStart: exampleTime, CycleEnd: exampleTime}, nil
-	}), "test"), func(cfg *service.Config) { cfg.DefaultTimeout, cfg.MaxTimeout = time.Hour, 10*time.Hour })
-	check := func(door string, want time.Duration) {
-		// A call reaches Control Center at once: a minute is more than this machine ever stands still.
-		if got := <-deadlines; got > want || got < want-time.Minute {
-			t.Errorf("%s: the deadline is in %v, want %v", door, got, want)
-		}
-	}
-	for asked, want := range map[time.Duration]time.Duration{
-		0: time.Hour, 5 * time.Hour: 5 * time.Hour, 20 * time.Hour: 10 * time.Hour,
-	} {
-		ctx, cancel := metadata.AppendToOutgoingContext(t.Context(), "x-rest-timeout", "1"), context.CancelFunc(func() {})
-		if asked != 0 {
-			ctx, cancel = context.WithTimeout(ctx, asked)
-		}
-		askGRPC(ctx, t, r, example())
-		cancel()
-		check("gRPC", want)
-	}
-	for header, want := range map[string]time.Duration{
-		"": time.Hour, "2H": 2 * time.Hour, "90M": 90 * time.Minute, "7200S": 2 * time.Hour, "7200000m": 2 * time.Hour,
-		"99999999H": 10 * time.Hour,
-	} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if header != "" {
-			req.Header.Set("Grpc-Timeout", header)
-		}
-		req.Header.Set("X-Rest-Timeout", "60000000000") // is the gateway's own
-		r.do(t, req)
-		check("REST "+header, want)
-	}
-}
+// hang answers when the client gives up.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // A deadline that passes is told as such through both doors, in the reply and in the log.
 func TestADeadlineThatPasses(t *testing.T) {
-	r := newRigFor(t, service.New(controlCenterFunc(func(ctx context.Context, _ jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}), "test"))
+	r := newRig(t, http.HandlerFunc(hang))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if got := askGRPC(ctx, t, r, example()); codes.Code(got.status.GetCode()) != codes.DeadlineExceeded {
@@ -147,54 +111,6 @@ func TestADeadlineThatPasses(t *testing.T) {
 	for _, line := range r.lines(t) {
 		// A gRPC caller's own library ends the call at the deadline, which can look like leaving.
 		if line["door"] == "rest" && (line["code"] != "DeadlineExceeded" || line["level"] != "WARN") {
-			t.Errorf("the log says %v", line)
-		}
-	}
-}
-
-func TestACallerThatLeavesEndsItsCall(t *testing.T) {
-	inside, ended := make(chan struct{}), make(chan error)
-	r := newRigFor(t, service.New(controlCenterFunc(func(ctx context.Context, _ jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
-		inside <- struct{}{}
-		<-ctx.Done()
-		ended <- ctx.Err()
-		return nil, ctx.Err()
-	}), "test"))
-
-	ctx, leave := context.WithCancel(t.Context())
-	left := make(chan reply)
-	go func() { left <- askGRPC(ctx, t, r, example()) }()
-	<-inside
-	leave()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("gRPC: the call ended with %v", err)
-	}
-	if got := <-left; codes.Code(got.status.GetCode()) != codes.Canceled {
-		t.Errorf("gRPC: %v", got.status)
-	}
-
-	ctx, leave = context.WithCancel(t.Context())
-	failed := make(chan error)
-	go func() {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+usagePath, nil)
-		if err == nil {
-			_, err = r.http.Do(req) //nolint:bodyclose // there is no reply
-		}
-		failed <- err
-	}()
-	<-inside
-	leave()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("REST: the call ended with %v", err)
-	}
-	if err := <-failed; !errors.Is(err, context.Canceled) {
-		t.Errorf("REST: %v", err)
-	}
-	if err := r.server.Shutdown(t.Context()); err != nil { // the lines are written when the calls have ended
-		t.Fatal(err)
-	}
-	for _, line := range r.lines(t) {
-		if line["code"] != "Canceled" || line["level"] != "INFO" {
 			t.Errorf("the log says %v", line)
 		}
 	}
@@ -247,10 +163,12 @@ func TestTheAccessLogHasALineACall(t *testing.T) {
 
 // What callers and Control Center send stays one bounded attribute, without ICCIDs and without forged addresses.
 func TestTheAccessLogTrustsNobody(t *testing.T) {
-	text := "no device " + exampleICCID + "\n" + strings.Repeat("x", 1<<20)
-	r := newRigFor(t, service.New(controlCenterFunc(func(context.Context, jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
-		return nil, &jasperclient.APIError{Code: exampleICCID, HTTPStatus: http.StatusTeapot, Message: text}
-	}), "test"))
+	text := "no device " + exampleICCID + "\n" + strings.Repeat("x", 100<<10)
+	body, err := json.Marshal(map[string]string{"errorCode": exampleICCID, "errorMessage": text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, respond(http.StatusTeapot, string(body)))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -268,11 +186,11 @@ func TestTheAccessLogTrustsNobody(t *testing.T) {
 
 func TestHealthAndShutdown(t *testing.T) {
 	inside, release := make(chan struct{}), make(chan struct{})
-	r := newRigFor(t, service.New(controlCenterFunc(func(_ context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		inside <- struct{}{}
 		<-release
-		return &jasperclient.DeviceUsage{ICCID: q.ICCID, Timestamp: exampleTime, CycleStart: exampleTime, CycleEnd: exampleTime}, nil
-	}), "test"))
+		writeUsage(w, req)
+	}))
 	for path, want := range map[string]int{"/livez": 200, "/readyz": 200} {
 		if got := statusOf(t, r, path); got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)
@@ -292,8 +210,9 @@ func TestHealthAndShutdown(t *testing.T) {
 	expectHealth(t, watch, healthpb.HealthCheckResponse_SERVING)
 
 	replies := make(chan reply)
+	now := func(req *request) { req.MaxAge = durationpb.New(0) } // so that each door has a call of its own
 	for _, ask := range doors {
-		go func() { replies <- ask(t.Context(), t, r, example()) }()
+		go func() { replies <- ask(t.Context(), t, r, example(now)) }()
 		<-inside
 	}
 	shut := make(chan error)
@@ -333,11 +252,10 @@ func statusOf(t *testing.T, r *rig, path string) int {
 
 func TestShutdownCutsOffWhatOutlastsIt(t *testing.T) {
 	inside := make(chan struct{})
-	r := newRigFor(t, service.New(controlCenterFunc(func(ctx context.Context, _ jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		inside <- struct{}{}
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}), "test"))
+		hang(w, req)
+	}))
 	got := make(chan reply)
 	go func() { got <- askGRPC(t.Context(), t, r, example()) }()
 	<-inside
@@ -377,24 +295,30 @@ func TestShutdownCutsOffASilentConnection(t *testing.T) {
 	}
 }
 
-// Through the adapter too, the caller's end is the caller's, and reaches Control Center.
-func TestTheCallersEndReachesControlCenter(t *testing.T) {
-	arrived, ended := make(chan struct{}), make(chan struct{})
-	r := newRig(t, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+// A caller that leaves, or whose deadline passes, is told so and logged so; its call, which is spent, goes on.
+func TestACallerThatLeaves(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		arrived <- struct{}{}
-		<-req.Context().Done()
-		ended <- struct{}{}
+		select {
+		case <-release:
+			writeUsage(w, req)
+		case <-req.Context().Done():
+			t.Error("the call was ended")
+		}
 	}))
+	want := []any{}
+	iccids := map[string]string{"gRPC": "8988217755520000001", "REST": "8988217755520000002"}
 	for door, ask := range doors {
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan struct{})
 		go func() {
 			defer close(left)
 			if door == "gRPC" {
-				ask(ctx, t, r, example())
+				ask(ctx, t, r, device(iccids[door]))
 				return
 			}
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+usagePath, nil)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/v1/devices/"+iccids[door]+"/usageInZone", nil)
 			if err == nil {
 				_, err = r.http.Do(req) //nolint:bodyclose // there is no reply
 			}
@@ -404,16 +328,29 @@ func TestTheCallersEndReachesControlCenter(t *testing.T) {
 		}()
 		<-arrived
 		leave()
-		<-ended
 		<-left
+		want = append(want, "Canceled")
 	}
-	go func() { <-arrived; <-ended }()
+	go func() { <-arrived }()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+usagePath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Grpc-Timeout", "50m")
 	checkStatus(t, "REST", r.do(t, req), codes.DeadlineExceeded, http.StatusGatewayTimeout, nil)
+	want = append(want, "DeadlineExceeded")
+
+	joined := make(chan reply)
+	for door, ask := range doors {
+		go func() { joined <- ask(t.Context(), t, r, device(iccids[door])) }()
+	}
+	close(release)
+	for range doors {
+		if got := <-joined; got.response == nil {
+			t.Errorf("who came after the one that left got %v", got.status)
+		}
+		want = append(want, "OK")
+	}
 	if err := r.server.Shutdown(t.Context()); err != nil { // the lines are written when the calls have ended
 		t.Fatal(err)
 	}
@@ -421,8 +358,8 @@ func TestTheCallersEndReachesControlCenter(t *testing.T) {
 	for _, line := range r.lines(t) {
 		logged = append(logged, line["code"])
 	}
-	if diff := cmp.Diff([]any{"Canceled", "Canceled", "DeadlineExceeded"}, logged); diff != "" {
-		t.Errorf("the log's codes (-want +got)\n%s", diff)
+	if diff := cmp.Diff(want, logged); diff != "" || r.calls.Load() != 3 {
+		t.Errorf("%d calls, the log's codes (-want +got)\n%s", r.calls.Load(), diff)
 	}
 }
 
@@ -431,14 +368,14 @@ func TestNewServerRefusesWhatCannotWork(t *testing.T) {
 	for _, cfg := range []service.Config{
 		{}, {DefaultTimeout: 1, MaxTimeout: 1}, {Logger: log}, {Logger: log, DefaultTimeout: 2, MaxTimeout: 1},
 	} {
-		if _, err := service.NewServer(service.New(nil, "test"), cfg); err == nil {
+		if _, err := service.NewServer(new(service.UsageService), cfg); err == nil {
 			t.Errorf("%+v: no error", cfg)
 		}
 	}
 }
 
 func TestOneDoorAloneIsNoService(t *testing.T) {
-	usage := service.New(newClient(t, "http://127.0.0.1:1"), "test")
+	usage := newService(t, service.AnswerConfig{}, newClient(t, "http://127.0.0.1:1"))
 	server, err := service.NewServer(usage, service.Config{DefaultTimeout: time.Second, MaxTimeout: time.Second, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

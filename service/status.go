@@ -22,6 +22,8 @@ var public = map[usagev1.ErrorReason]struct {
 }{
 	usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST: {codes.InvalidArgument,
 		"the request is malformed; see each field's violation"},
+	usagev1.ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN: {codes.InvalidArgument,
+		"the service has no account of this name; leave it out for the default one"},
 	usagev1.ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE: {codes.InvalidArgument,
 		"Control Center does not take this cycle_start_date; give a day, or if that fails the first day, of the current billing cycle or of the two before it"},
 	usagev1.ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE: {codes.OutOfRange,
@@ -120,8 +122,11 @@ func reasonOf(err error) usagev1.ErrorReason {
 		unavailable *jasperclient.UnavailableError
 		invalid     *jasperclient.InvalidResponseError
 		busy        *jasperclient.BusyError
+		account     *unknownAccountError
 	)
 	switch {
+	case errors.As(err, &account):
+		return usagev1.ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN
 	case errors.As(err, &busy):
 		return usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED
 	case errors.As(err, &request):

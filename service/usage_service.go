@@ -3,7 +3,13 @@
 package service
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -17,51 +23,118 @@ const (
 	headerRequestID = "x-request-id"
 	headerSource    = "x-usage-source"
 	headerAccount   = "x-usage-account"
+	headerAge       = "age" // in seconds, as RFC 9111, section 5.1, has it
 )
 
-// sourceLive marks a reply for which Control Center was asked.
-const sourceLive = "live"
-
-// controlCenter is what the service needs of a *jasperclient.Client.
-type controlCenter interface {
-	UsageInZone(ctx context.Context, query jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error)
-}
-
-// UsageService implements usagev1.UsageServiceServer for one Control Center account.
+// UsageService implements usagev1.UsageServiceServer for Control Center accounts.
 type UsageService struct {
 	usagev1.UnimplementedUsageServiceServer
 
-	controlCenter controlCenter
-	account       string
+	cfg      AnswerConfig
+	mu       sync.Mutex // of changes
+	accounts atomic.Pointer[accounts]
 }
 
-// New makes the service of the Control Center account that controlCenter, a *jasperclient.Client, asks. The account's
-// name is shown with every reply.
-func New(controlCenter controlCenter, account string) *UsageService {
-	return &UsageService{controlCenter: controlCenter, account: account}
+// accounts are those that there are at one time.
+type accounts struct {
+	byName    map[string]*account
+	byDefault *account
+}
+
+// New makes the service of the accounts, the first of which is the default one. Their names are shown with replies.
+func New(cfg AnswerConfig, all ...Account) (*UsageService, error) {
+	s := &UsageService{cfg: cfg}
+	s.accounts.Store(&accounts{})
+	return s, s.SetAccounts(all...)
+}
+
+// SetAccounts replaces the accounts. One whose name and client stay keeps its answers. It fails, and changes nothing, for
+// no account, one without a name or client, and two of one name.
+func (s *UsageService) SetAccounts(all ...Account) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := &accounts{byName: map[string]*account{}}
+	for _, a := range all {
+		switch {
+		case a.Name == "" || a.Client == nil:
+			return errors.New("service: an account needs a name and a client")
+		case next.byName[a.Name] != nil:
+			return fmt.Errorf("service: two accounts have the name %q", a.Name)
+		}
+		kept := s.accounts.Load().byName[a.Name]
+		if kept == nil || kept.Client != a.Client {
+			kept = newAccount(a, s.cfg.ServeStale)
+		}
+		next.byName[a.Name] = kept
+		next.byDefault = cmp.Or(next.byDefault, kept)
+	}
+	if next.byDefault == nil {
+		return errors.New("service: there is no account")
+	}
+	for _, a := range next.byName {
+		a.answers.SetMaximum(max(s.cfg.CacheBytes/uint64(len(next.byName)), 1)) // 0 would be no bound
+	}
+	s.accounts.Store(next)
+	return nil
+}
+
+// account finds the account of a name, which empty is the default one's; nil where there is none.
+func (s *UsageService) account(name string) *account {
+	all := s.accounts.Load()
+	if name == "" {
+		return all.byDefault
+	}
+	return all.byName[name]
 }
 
 // GetDeviceUsageInZone implements usagev1.UsageServiceServer.
 func (s *UsageService) GetDeviceUsageInZone(
 	ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest,
 ) (*usagev1.GetDeviceUsageInZoneResponse, error) {
-	if err := grpc.SetHeader(ctx, metadata.Pairs(headerAccount, s.account)); err != nil {
-		return nil, fail(ctx, err, jasperclient.UsageQuery{})
+	account := s.account(req.GetAccount())
+	if account != nil {
+		if err := grpc.SetHeader(ctx, metadata.Pairs(headerAccount, account.Name)); err != nil {
+			return nil, fail(ctx, err, jasperclient.UsageQuery{})
+		}
 	}
-	query, err := validate(req)
+	q, err := validate(req)
+	if err == nil {
+		q.caller, err = callerOf(ctx)
+	}
+	if err == nil && account == nil {
+		err = &unknownAccountError{req.GetAccount()}
+	}
+	if err == nil {
+		err = ctx.Err() // who has left costs no call
+	}
 	if err != nil {
-		return nil, fail(ctx, err, query)
+		return nil, fail(ctx, err, q.query)
 	}
-	usage, err := s.controlCenter.UsageInZone(ctx, query)
+	resp, source, err := account.answer(ctx, q)
+	if failed := grpc.SetHeader(ctx, source); err == nil {
+		err = failed
+	}
 	if err != nil {
-		return nil, fail(ctx, err, query)
-	}
-	resp, err := convert(usage)
-	if err != nil {
-		return nil, fail(ctx, err, query)
-	}
-	if err := grpc.SetHeader(ctx, metadata.Pairs(headerSource, sourceLive)); err != nil {
-		return nil, fail(ctx, err, query)
+		return nil, fail(ctx, err, q.query)
 	}
 	return resp, nil
+}
+
+// answer answers a question, with the header that says where the answer is from.
+func (a *account) answer(ctx context.Context, q question) (*usagev1.GetDeviceUsageInZoneResponse, metadata.MD, error) {
+	found := a.ask(ctx, q)
+	var resp *usagev1.GetDeviceUsageInZoneResponse
+	if found.err == nil {
+		var err error
+		if resp, err = convert(found.usage); err != nil {
+			return nil, nil, err
+		}
+	}
+	switch {
+	case found.source == sourceCache || found.source == sourceStale:
+		return resp, metadata.Pairs(headerSource, found.source, headerAge, strconv.Itoa(int(found.age.Seconds()))), found.err
+	case found.err != nil:
+		return nil, nil, found.err
+	}
+	return resp, metadata.Pairs(headerSource, found.source), nil
 }

@@ -1,8 +1,6 @@
 package service_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -98,7 +96,7 @@ func TestUsageIsAnsweredAlikeThroughBothDoors(t *testing.T) {
 		"one rate plan": {
 			nil, example(ratePlan("Rate Plan A")), answered(planA().GetTotal(), planA()),
 		},
-		"an age that any answer has": {
+		"an age that no kept answer has": {
 			nil, example(func(r *request) { r.MaxAge = durationpb.New(0) }), answered(total, planA(), planB()),
 		},
 		"every zone of a plan, sorted, and null beside numbers": {
@@ -186,6 +184,10 @@ func TestUsageIsAnsweredAlikeThroughBothDoors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, newSandbox(t, test.opts...))
+			wantCalls, sources := int32(1), map[string]int{"live": 1, "cache": 1}
+			if test.req.GetMaxAge() != nil {
+				wantCalls, sources = 2, map[string]int{"live": 2}
+			}
 			for door, ask := range doors {
 				got := ask(t.Context(), t, r, test.req)
 				if got.status != nil {
@@ -194,12 +196,14 @@ func TestUsageIsAnsweredAlikeThroughBothDoors(t *testing.T) {
 				if diff := cmp.Diff(test.want, got.response, protocmp.Transform()); diff != "" {
 					t.Errorf("%s (-want +got)\n%s", door, diff)
 				}
-				if got.header["x-usage-source"] != "live" || got.header["x-usage-account"] != "test" || got.header["x-request-id"] == "" {
+				source := got.header["x-usage-source"]
+				sources[source]--
+				if (got.header["age"] != "") != (source == "cache") || got.header["x-usage-account"] != "test" || got.header["x-request-id"] == "" {
 					t.Errorf("%s: header %v", door, got.header)
 				}
 			}
-			if calls := r.calls.Load(); calls != 2 {
-				t.Errorf("%d calls of Control Center for two questions", calls)
+			if calls := r.calls.Load(); calls != wantCalls || sources["live"] != 0 || sources["cache"] != 0 {
+				t.Errorf("%d calls of Control Center for two questions, want %d", calls, wantCalls)
 			}
 		})
 	}
@@ -325,14 +329,21 @@ func TestErrorsAreAnsweredAlikeThroughBothDoors(t *testing.T) {
 			if controlCenter == nil {
 				controlCenter = newSandbox(t)
 			}
-			// One question is one call, a malformed one none, and one that came too often has three tries.
-			wantCalls := map[string]int32{"INVALID_REQUEST": 0, "RATE_LIMITED": 3}
+			// One question is one call, a malformed one none; one that came too often has three tries, and so has a failure
+			// that is not of a status 4xx.
+			wantCalls := map[string]int32{"INVALID_REQUEST": 0, "RATE_LIMITED": 3, "UPSTREAM_UNAVAILABLE": 3}
+			if name == "HTML with a 404" {
+				wantCalls["UPSTREAM_UNAVAILABLE"] = 1
+			}
 			for door, ask := range doors {
 				r := newRig(t, controlCenter) // a door each: a refusal makes the account's next call wait
 				checkStatus(t, door, ask(t.Context(), t, r, test.req), test.code, test.httpStatus, test.details)
 				want, ok := wantCalls[test.details[0].(*errdetails.ErrorInfo).GetReason()]
 				if !ok {
 					want = 1
+				}
+				if name == "a 500 with another code" {
+					want = 3
 				}
 				if calls := r.calls.Load(); calls != want {
 					t.Errorf("%s: %d calls of Control Center, want %d", door, calls, want)
@@ -371,7 +382,8 @@ func checkStatus(t *testing.T, door string, got reply, code codes.Code, httpStat
 			}
 		}
 	}
-	if got.header["x-usage-source"] != "" || got.header["x-request-id"] == "" || got.header["x-usage-account"] != "test" {
+	isQuestion := !strings.HasPrefix(got.status.GetMessage(), "there is no such path") && !strings.HasPrefix(got.status.GetMessage(), "the path")
+	if got.header["x-usage-source"] != "" || got.header["x-request-id"] == "" || (got.header["x-usage-account"] == "test") != isQuestion {
 		t.Errorf("%s: header %v", door, got.header)
 	}
 }
@@ -397,8 +409,8 @@ func TestAnUnreachableControlCenterIsUnavailable(t *testing.T) {
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs the failing handshakes
 	for name, baseURL := range map[string]string{"nobody listens": closed.URL, "an untrusted certificate": untrusted.URL} {
 		t.Run(name, func(t *testing.T) {
-			r := newRigFor(t, service.New(newClient(t, baseURL), "test"))
 			for door, ask := range doors {
+				r := newRigFor(t, newService(t, service.AnswerConfig{}, newClient(t, baseURL))) // a door each: six failures are too many
 				checkStatus(t, door, ask(t.Context(), t, r, example()), codes.Unavailable, 503, []proto.Message{
 					info(usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE), retry(5 * time.Second),
 				})
@@ -408,10 +420,8 @@ func TestAnUnreachableControlCenterIsUnavailable(t *testing.T) {
 }
 
 // answerOf is a Control Center that always answers with these plans.
-func answerOf(plans ...jasperclient.RatePlanUsage) *service.UsageService {
-	return service.New(controlCenterFunc(func(_ context.Context, q jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
-		return &jasperclient.DeviceUsage{ICCID: q.ICCID, Timestamp: exampleTime, CycleStart: exampleTime, CycleEnd: exampleTime, RatePlans: plans}, nil
-	}), "test")
+func answerOf(plans ...jasperclient.RatePlanUsage) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { writeUsage(w, r, plans...) })
 }
 
 // Control Center sorts its answer, as far as is known; the contract does not depend on it.
@@ -422,7 +432,7 @@ func TestAnswersAreSorted(t *testing.T) {
 		}
 		return usage
 	}
-	r := newRigFor(t, answerOf(
+	r := newRig(t, answerOf(
 		jasperclient.RatePlanUsage{RatePlan: "B", Version: 1},
 		jasperclient.RatePlanUsage{RatePlan: "A", Version: 10, Zones: used("z", "y", "x")},
 		jasperclient.RatePlanUsage{RatePlan: "A", Version: 9},
@@ -450,7 +460,7 @@ func TestATotalThatOverflowsIsAnError(t *testing.T) {
 		return usage
 	}
 	for name, test := range map[string]struct {
-		usage *service.UsageService
+		usage http.Handler
 		fits  bool
 	}{
 		"within a plan":          {answerOf(plan("A", 1<<63-1, 1)), false},
@@ -459,7 +469,7 @@ func TestATotalThatOverflowsIsAnError(t *testing.T) {
 		"the greatest that fits": {answerOf(plan("A", 1<<63-2), plan("B", 1)), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRigFor(t, test.usage)
+			r := newRig(t, test.usage)
 			for door, ask := range doors {
 				got := ask(t.Context(), t, r, example())
 				if test.fits {
@@ -470,44 +480,6 @@ func TestATotalThatOverflowsIsAnError(t *testing.T) {
 				}
 				checkStatus(t, door, got, codes.Internal, http.StatusInternalServerError,
 					[]proto.Message{info(usagev1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_RESPONSE, "upstream_status", "200")})
-			}
-		})
-	}
-}
-
-// A call that the client's own timeout ends is Control Center's failure, not the caller's deadline; a wait of part of a
-// second is rounded up in the header that has whole ones.
-func TestErrorsOfTheClient(t *testing.T) {
-	for name, test := range map[string]struct {
-		err        error
-		code       codes.Code
-		httpStatus int
-		retryAfter map[string]string
-	}{
-		"its timeout": {
-			&jasperclient.UnavailableError{Err: context.DeadlineExceeded}, codes.Unavailable, http.StatusServiceUnavailable,
-			map[string]string{"REST": "5", "gRPC": "5000"},
-		},
-		"part of a second": {
-			&jasperclient.APIError{HTTPStatus: http.StatusTooManyRequests, RetryAfter: 1500 * time.Millisecond},
-			codes.ResourceExhausted, http.StatusTooManyRequests, map[string]string{"REST": "2", "gRPC": "1500"},
-		},
-		"no turn in time": {
-			&jasperclient.BusyError{Wait: 61 * time.Second}, codes.ResourceExhausted, http.StatusTooManyRequests,
-			map[string]string{"REST": "61", "gRPC": "61000"},
-		},
-		"anything else": {errors.New("a defect"), codes.Internal, http.StatusInternalServerError, map[string]string{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRigFor(t, service.New(controlCenterFunc(func(context.Context, jasperclient.UsageQuery) (*jasperclient.DeviceUsage, error) {
-				return nil, test.err
-			}), "test"))
-			for door, ask := range doors {
-				got := ask(t.Context(), t, r, example())
-				if codes.Code(got.status.GetCode()) != test.code || (door == "REST" && got.httpStatus != test.httpStatus) ||
-					got.retryAfter != test.retryAfter[door] {
-					t.Errorf("%s: %v, HTTP status %d, told to wait %q", door, got.status, got.httpStatus, got.retryAfter)
-				}
 			}
 		})
 	}

@@ -16,13 +16,21 @@ func readAPIKey(file, variable string) (string, error) {
 	if key != "" {
 		return "", fmt.Errorf("both --api-key-file and %s give an API key; keep one of them", variable)
 	}
-	content, err := os.ReadFile(file)
+	key, err := readKeyFile(file)
 	if err != nil {
 		return "", fmt.Errorf("--api-key-file: %w", err)
 	}
-	key = strings.TrimSpace(string(content))
+	return key, nil
+}
+
+func readKeyFile(file string) (string, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	key := strings.TrimSpace(string(content))
 	if key == "" {
-		return "", fmt.Errorf("--api-key-file: the file %q is empty", file)
+		return "", fmt.Errorf("the file %q is empty", file)
 	}
 	return key, nil
 }

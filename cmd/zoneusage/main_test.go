@@ -157,6 +157,13 @@ func (p *process) printed(t *testing.T, prefix string) string {
 	return found
 }
 
+// forget makes logged wait for a line that comes from now on.
+func (p *process) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = nil
+}
+
 func (p *process) wait(t *testing.T, what string, met func() bool) {
 	t.Helper()
 	p.mu.Lock()

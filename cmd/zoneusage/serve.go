@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -27,10 +28,16 @@ type serveCommand struct {
 	ControlCenterURL string `placeholder:"URL" help:"Control Center's base URL, such as https://rws-jpotest.jasper.com, with or without /rws/api/v1."`
 	Username         string `placeholder:"NAME" help:"The user name of its account."`
 	APIKeyFile       string `placeholder:"FILE" help:"A file with the user's API key; ZONEUSAGE_API_KEY can hold it instead."`
+	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of the three above; read again at SIGHUP."`
 
-	CallsInFlight  int     `default:"1" help:"How many calls of Control Center its operator allows the account at once."`
-	CallsPerSecond float64 `default:"1" help:"How many calls a second it allows; a fraction is fine."`
-	MaxWaiting     int     `default:"1000" help:"How many callers may wait for their turn."`
+	CallsInFlight  int           `default:"1" help:"How many calls of Control Center its operator allows the account at once."`
+	CallsPerSecond float64       `default:"1" help:"How many calls a second it allows; a fraction is fine."`
+	CallTimeout    time.Duration `default:"30s" help:"How long Control Center may take for one call."`
+	MaxWaiting     int           `default:"1000" help:"How many questions of each class, interactive and bulk, may wait for their turn."`
+	BulkShare      int           `default:"10" help:"The least part of the turns, in percent, for bulk questions while interactive ones wait."`
+
+	CacheMiB   uint64        `name:"cache-mib" default:"64" help:"The memory for answers that are kept, in MiB; 0 keeps none."`
+	ServeStale time.Duration `default:"0" help:"While Control Center is down, give answers up to this age to callers who do not say what age they take, such as 1h; 0 gives none."`
 
 	DefaultTimeout time.Duration `default:"30s" help:"The deadline of a call that comes with none."`
 	MaxTimeout     time.Duration `default:"10m" help:"The greatest deadline of a call; a longer one is cut."`
@@ -58,7 +65,11 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		return err
 	}
 	defer upstream.close()
-	server, err := service.NewServer(service.New(upstream.client, upstream.account), service.Config{
+	usage, err := service.New(service.AnswerConfig{CacheBytes: c.CacheMiB << 20, ServeStale: c.ServeStale}, upstream.accounts...)
+	if err != nil {
+		return err
+	}
+	server, err := service.NewServer(usage, service.Config{
 		DefaultTimeout: c.DefaultTimeout,
 		MaxTimeout:     c.MaxTimeout,
 		Logger:         log,
@@ -74,10 +85,18 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(grpcListener, httpListener) }()
 	upstream.announce(log, app.Stdout, grpcListener.Addr().String(), httpListener.Addr().String())
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for serving := true; serving; {
+		select {
+		case err := <-served:
+			return err
+		case <-hangup:
+			upstream.reload(log, usage)
+		case <-ctx.Done():
+			serving = false
+		}
 	}
 	patience, cancel := shutdownContext(c.GracePeriod)
 	defer cancel()
@@ -106,10 +125,14 @@ func (c *serveCommand) check() error {
 		value time.Duration
 	}{
 		{"--default-timeout", c.DefaultTimeout}, {"--max-timeout", c.MaxTimeout}, {"--grace-period", c.GracePeriod},
+		{"--call-timeout", c.CallTimeout},
 	} {
 		if setting.value <= 0 {
 			return fmt.Errorf("%s must be above 0, but it is %s", setting.flag, setting.value)
 		}
+	}
+	if c.ServeStale < 0 {
+		return fmt.Errorf("--serve-stale must not be negative, but it is %s", c.ServeStale)
 	}
 	if c.DefaultTimeout > c.MaxTimeout {
 		return fmt.Errorf("--default-timeout %s is above --max-timeout %s", c.DefaultTimeout, c.MaxTimeout)
@@ -138,21 +161,50 @@ func shutdownContext(grace time.Duration) (context.Context, context.CancelFunc) 
 
 // An upstream is the Control Center that answers.
 type upstream struct {
-	client  *jasperclient.Client
-	account string
-	sandbox *sandboxDoor // nil for a real one
+	accounts []service.Account // the first is the default one
+	roster   *roster           // nil where no file names them
+	sandbox  *sandboxDoor      // nil for a real Control Center
 }
 
 func (u *upstream) close() {
-	u.client.Close()
+	if u.roster != nil {
+		u.roster.close()
+	} else {
+		u.accounts[0].Client.Close()
+	}
 	if u.sandbox != nil {
 		u.sandbox.close()
 	}
 }
 
+// reload reads the accounts again. Where that fails, those that there are stay.
+func (u *upstream) reload(log *slog.Logger, usage *service.UsageService) {
+	if u.roster == nil {
+		log.Info("SIGHUP reads the file of --accounts again, and there is none")
+		return
+	}
+	accounts, err := u.roster.read()
+	if err == nil {
+		err = usage.SetAccounts(accounts...)
+	}
+	if err != nil {
+		log.Error("the accounts stay as they are", "cause", err.Error())
+		return
+	}
+	log.Info("the accounts are read again", "accounts", names(accounts))
+}
+
+func names(accounts []service.Account) string {
+	all := make([]string, len(accounts))
+	for i, account := range accounts {
+		all[i] = account.Name
+	}
+	return strings.Join(all, ", ")
+}
+
 // announce says where the doors are and, on the sandbox, prints a call of each, ready to paste.
 func (u *upstream) announce(log *slog.Logger, stdout io.Writer, grpcAddr, httpAddr string) {
-	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "account", u.account)
+	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "accounts", names(u.accounts))
 	if u.sandbox == nil {
 		return
 	}
@@ -163,13 +215,19 @@ func (u *upstream) announce(log *slog.Logger, stdout io.Writer, grpcAddr, httpAd
 		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", callable(grpcAddr), callable(httpAddr))
 }
 
-// connect makes the client of the configured Control Center, or starts the sandbox where nothing is configured.
+// connect makes the clients of the configured accounts, or starts the sandbox where nothing is configured.
 func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	key, err := readAPIKey(c.APIKeyFile, apiKeyVariable)
 	if err != nil {
 		return nil, err
 	}
-	if c.ControlCenterURL == "" && c.Username == "" && key == "" {
+	none := c.ControlCenterURL == "" && c.Username == "" && key == ""
+	switch {
+	case c.Accounts != "" && !none:
+		return nil, errors.New("--accounts names the Control Centers; leave out --control-center-url, --username and the API key")
+	case c.Accounts != "":
+		return c.connectAccounts()
+	case none:
 		return c.startSandbox(ctx)
 	}
 	var missing []string
@@ -186,19 +244,33 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key; missing: %s. "+
 			"Leave all three out to serve the sandbox", strings.Join(missing, ", "))
 	}
-	client, err := c.newClient(c.ControlCenterURL, c.Username, key)
+	client, err := c.newClient(c.ControlCenterURL, jasperclient.Credentials{Username: c.Username, APIKey: key}, c.fairUse())
 	if err != nil {
 		return nil, fmt.Errorf("the settings of Control Center: %w", err)
 	}
-	return &upstream{client: client, account: account}, nil
+	return &upstream{accounts: []service.Account{{Name: account, Client: client}}}, nil
 }
 
-func (c *serveCommand) newClient(url, username, key string) (*jasperclient.Client, error) {
-	return jasperclient.New(url, jasperclient.Credentials{Username: username, APIKey: key},
-		jasperclient.WithFairUse(jasperclient.FairUse{
-			CallsInFlight: c.CallsInFlight, CallsPerSecond: c.CallsPerSecond, MaxWaiting: c.MaxWaiting,
-		}),
-		jasperclient.WithTimeout(c.MaxTimeout), // the caller's own deadline is what ends a call
+func (c *serveCommand) connectAccounts() (*upstream, error) {
+	r := &roster{command: c, clients: map[upstreamUser]*jasperclient.Client{}}
+	accounts, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	return &upstream{accounts: accounts, roster: r}, nil
+}
+
+// fairUse is what an account is allowed that says nothing else.
+func (c *serveCommand) fairUse() jasperclient.FairUse {
+	return jasperclient.FairUse{
+		CallsInFlight: c.CallsInFlight, CallsPerSecond: c.CallsPerSecond, MaxWaiting: c.MaxWaiting, BulkShare: c.BulkShare,
+	}
+}
+
+func (c *serveCommand) newClient(url string, credentials jasperclient.Credentials, fair jasperclient.FairUse) (*jasperclient.Client, error) {
+	return jasperclient.New(url, credentials,
+		jasperclient.WithFairUse(fair),
+		jasperclient.WithTimeout(c.CallTimeout),
 		jasperclient.WithUserAgent("zoneusage/"+versionName()))
 }
 
@@ -212,10 +284,10 @@ func (c *serveCommand) startSandbox(ctx context.Context) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := c.newClient("http://"+door.addr(), sandboxName, sandboxName)
+	client, err := c.newClient("http://"+door.addr(), jasperclient.Credentials{Username: sandboxName, APIKey: sandboxName}, c.fairUse())
 	if err != nil {
 		door.close()
 		return nil, err
 	}
-	return &upstream{client: client, account: sandboxName, sandbox: door}, nil
+	return &upstream{accounts: []service.Account{{Name: sandboxName, Client: client}}, sandbox: door}, nil
 }

@@ -53,6 +53,9 @@ func TestServeRefusesHalfAConfiguration(t *testing.T) {
 		"no calls at all":         {nil, []string{"--calls-per-second=0"}, "0 calls a second are not possible"},
 		"an empty address":        {[]string{"ZONEUSAGE_HTTP_ADDR="}, nil, "must not be empty"},
 		"an address that is none": {nil, []string{"--http-addr=nowhere"}, "--http-addr"},
+		"a negative age":          {nil, []string{"--serve-stale=-1s"}, "--serve-stale must not be negative"},
+		"no share":                {nil, []string{"--bulk-share=100"}, "a share of 100 % is not possible"},
+		"accounts and a URL":      {nil, []string{url, "--accounts=accounts.yaml"}, "leave out --control-center-url"},
 		"a key as a flag":         {nil, []string{"--api-key=secret"}, "unknown flag --api-key"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +88,7 @@ func TestServeAsksTheConfiguredControlCenter(t *testing.T) {
 			if status, body := get(t, request(t, url+usagePath)); status != http.StatusOK || !strings.Contains(body, "943718") {
 				t.Errorf("HTTP status %d\n%s", status, body)
 			}
-			if line := p.logged(t, "serving"); line["account"] != "default" {
+			if line := p.logged(t, "serving"); line["accounts"] != "default" {
 				t.Errorf("%v", line)
 			}
 			p.signal(t, syscall.SIGTERM)
@@ -116,7 +119,7 @@ func TestServeFlags(t *testing.T) {
 	if status, body := get(t, request(t, url+usagePath)); status != http.StatusOK {
 		t.Errorf("the first call: HTTP status %d\n%s", status, body)
 	}
-	hurried := request(t, url+usagePath)
+	hurried := request(t, url+usagePath+"?maxAge=0s")
 	hurried.Header.Set("Grpc-Timeout", "1S")
 	if status, body := get(t, hurried); status != http.StatusTooManyRequests || !strings.Contains(body, "RATE_LIMITED") {
 		t.Errorf("the second call: HTTP status %d\n%s", status, body)
@@ -168,7 +171,7 @@ type slowControlCenter struct {
 
 func newSlowControlCenter(t *testing.T) (*slowControlCenter, []string) {
 	t.Helper()
-	handler, err := sandbox.New()
+	handler, err := sandbox.New(sandbox.WithDevices(50))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,19 +211,20 @@ func TestSIGTERMLosesNoCallInFlight(t *testing.T) {
 		defer mu.Unlock()
 		byDoor[door]++
 	}
-	for range calls / 2 {
+	for i := range calls / 2 {
 		answered.Go(func() {
-			resp, err := usagev1.NewUsageServiceClient(conn).GetDeviceUsageInZone(t.Context(),
-				&usagev1.GetDeviceUsageInZoneRequest{Iccid: "8988217755520000031"})
-			if err != nil || resp.GetTotal().GetDataBytes() != 943718 {
+			iccid := sandbox.GeneratedICCID(2 * i)
+			resp, err := usagev1.NewUsageServiceClient(conn).GetDeviceUsageInZone(t.Context(), &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})
+			if err != nil || resp.GetIccid() != iccid {
 				t.Errorf("gRPC: %v, %v", resp, err)
 				return
 			}
 			count("gRPC")
 		})
 		answered.Go(func() {
-			status, body := get(t, request(t, url+usagePath))
-			if status != http.StatusOK || !strings.Contains(body, `"943718"`) {
+			iccid := sandbox.GeneratedICCID(2*i + 1)
+			status, body := get(t, request(t, url+"/v1/devices/"+iccid+"/usageInZone"))
+			if status != http.StatusOK || !strings.Contains(body, iccid) {
 				t.Errorf("REST: HTTP status %d\n%s", status, body)
 				return
 			}

@@ -64,6 +64,8 @@ const (
 	ErrorReason_ERROR_REASON_UPSTREAM_ERROR ErrorReason = 12
 	// The service itself failed; its log has the cause under the reply's x-request-id. INTERNAL.
 	ErrorReason_ERROR_REASON_SERVICE_FAILED ErrorReason = 13
+	// The service has no account of this name. INVALID_ARGUMENT with a google.rpc.BadRequest.
+	ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN ErrorReason = 14
 )
 
 // Enum value maps for ErrorReason.
@@ -83,6 +85,7 @@ var (
 		11: "ERROR_REASON_UPSTREAM_INVALID_RESPONSE",
 		12: "ERROR_REASON_UPSTREAM_ERROR",
 		13: "ERROR_REASON_SERVICE_FAILED",
+		14: "ERROR_REASON_ACCOUNT_UNKNOWN",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -99,6 +102,7 @@ var (
 		"ERROR_REASON_UPSTREAM_INVALID_RESPONSE":     11,
 		"ERROR_REASON_UPSTREAM_ERROR":                12,
 		"ERROR_REASON_SERVICE_FAILED":                13,
+		"ERROR_REASON_ACCOUNT_UNKNOWN":               14,
 	}
 )
 
@@ -133,7 +137,7 @@ var File_jasper_usage_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_jasper_usage_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"jasper/usage/v1/error_reason.proto\x12\x0fjasper.usage.v1*\xa0\x04\n" +
+	"\"jasper/usage/v1/error_reason.proto\x12\x0fjasper.usage.v1*\xc2\x04\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12)\n" +
@@ -149,7 +153,8 @@ const file_jasper_usage_v1_error_reason_proto_rawDesc = "" +
 	"\x12*\n" +
 	"&ERROR_REASON_UPSTREAM_INVALID_RESPONSE\x10\v\x12\x1f\n" +
 	"\x1bERROR_REASON_UPSTREAM_ERROR\x10\f\x12\x1f\n" +
-	"\x1bERROR_REASON_SERVICE_FAILED\x10\rB\xc1\x01\n" +
+	"\x1bERROR_REASON_SERVICE_FAILED\x10\r\x12 \n" +
+	"\x1cERROR_REASON_ACCOUNT_UNKNOWN\x10\x0eB\xc1\x01\n" +
 	"\x13com.jasper.usage.v1B\x10ErrorReasonProtoP\x01Z:github.com/zoneusage/zoneusage/gen/jasper/usage/v1;usagev1\xa2\x02\x03JUX\xaa\x02\x0fJasper.Usage.V1\xca\x02\x0fJasper\\Usage\\V1\xe2\x02\x1bJasper\\Usage\\V1\\GPBMetadata\xea\x02\x11Jasper::Usage::V1b\x06proto3"
 
 var (

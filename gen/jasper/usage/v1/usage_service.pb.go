@@ -36,9 +36,12 @@ type GetDeviceUsageInZoneRequest struct {
 	RatePlan string `protobuf:"bytes,3,opt,name=rate_plan,json=ratePlan,proto3" json:"rate_plan,omitempty"`
 	// The exact name of one zone. Empty: every zone in which the device used its rate plans.
 	Zone string `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`
-	// The age of the oldest answer the caller takes; not negative. Zero: ask Control Center now. Unset: the
-	// server's default.
-	MaxAge        *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// The age of the oldest answer the caller takes; not negative. Zero: ask Control Center now. Unset: 60 seconds for
+	// the current cycle and for a device that is not known, an hour for an earlier cycle. An answer about the current
+	// cycle is not given after the cycle's end, whatever its age.
+	MaxAge *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// The name of the Control Center account to ask, as the service's operator calls it. Empty: the default one.
+	Account       string `protobuf:"bytes,6,opt,name=account,proto3" json:"account,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -108,12 +111,19 @@ func (x *GetDeviceUsageInZoneRequest) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
+func (x *GetDeviceUsageInZoneRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
 // GetDeviceUsageInZoneResponse is one device's usage in one billing cycle.
 type GetDeviceUsageInZoneResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The device's ICCID: 18 to 22 digits.
 	Iccid string `protobuf:"bytes,1,opt,name=iccid,proto3" json:"iccid,omitempty"`
-	// When Control Center made the answer.
+	// When Control Center made the answer. An answer that was kept has its own.
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
 	// The billing cycle that was answered. It holds the day asked for, which need not be its first.
 	BillingCycle *BillingCycle `protobuf:"bytes,3,opt,name=billing_cycle,json=billingCycle,proto3" json:"billing_cycle,omitempty"`
@@ -195,13 +205,14 @@ var File_jasper_usage_v1_usage_service_proto protoreflect.FileDescriptor
 
 const file_jasper_usage_v1_usage_service_proto_rawDesc = "" +
 	"\n" +
-	"#jasper/usage/v1/usage_service.proto\x12\x0fjasper.usage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjasper/usage/v1/usage.proto\"\xc2\x01\n" +
+	"#jasper/usage/v1/usage_service.proto\x12\x0fjasper.usage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjasper/usage/v1/usage.proto\"\xdc\x01\n" +
 	"\x1bGetDeviceUsageInZoneRequest\x12\x14\n" +
 	"\x05iccid\x18\x01 \x01(\tR\x05iccid\x12(\n" +
 	"\x10cycle_start_date\x18\x02 \x01(\tR\x0ecycleStartDate\x12\x1b\n" +
 	"\trate_plan\x18\x03 \x01(\tR\bratePlan\x12\x12\n" +
 	"\x04zone\x18\x04 \x01(\tR\x04zone\x122\n" +
-	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\"\xaa\x02\n" +
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12\x18\n" +
+	"\aaccount\x18\x06 \x01(\tR\aaccount\"\xaa\x02\n" +
 	"\x1cGetDeviceUsageInZoneResponse\x12\x14\n" +
 	"\x05iccid\x18\x01 \x01(\tR\x05iccid\x128\n" +
 	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\ttimestamp\x12B\n" +

@@ -29,8 +29,13 @@ const (
 // UsageService answers what a SIM on Cisco IoT Control Center used, by rate plan and zone.
 //
 // A call that fails carries a google.rpc.ErrorInfo of the domain "usage.jasper" whose reason is a value of
-// ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked;
-// an answer's also x-usage-source (live: Control Center was asked for this call).
+// ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked; an
+// answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before; stale, it was asked
+// longer ago than answers are kept, and cannot be reached now. A cached or stale answer's age is in the header age, in
+// seconds.
+//
+// Callers of one account wait for their turn to ask Control Center. Those who send the metadata x-usage-class: bulk let
+// the others, who are interactive, go first.
 type UsageServiceClient interface {
 	// GetDeviceUsageInZone returns one device's usage in one billing cycle, by rate plan and zone.
 	//
@@ -64,8 +69,13 @@ func (c *usageServiceClient) GetDeviceUsageInZone(ctx context.Context, in *GetDe
 // UsageService answers what a SIM on Cisco IoT Control Center used, by rate plan and zone.
 //
 // A call that fails carries a google.rpc.ErrorInfo of the domain "usage.jasper" whose reason is a value of
-// ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked;
-// an answer's also x-usage-source (live: Control Center was asked for this call).
+// ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked; an
+// answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before; stale, it was asked
+// longer ago than answers are kept, and cannot be reached now. A cached or stale answer's age is in the header age, in
+// seconds.
+//
+// Callers of one account wait for their turn to ask Control Center. Those who send the metadata x-usage-class: bulk let
+// the others, who are interactive, go first.
 type UsageServiceServer interface {
 	// GetDeviceUsageInZone returns one device's usage in one billing cycle, by rate plan and zone.
 	//

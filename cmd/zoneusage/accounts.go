@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/zoneusage/zoneusage/jasperclient"
+	"github.com/zoneusage/zoneusage/service"
+)
+
+// accountEntry is one account of the file of --accounts.
+type accountEntry struct {
+	Name           string   `yaml:"name"`           // that callers ask for
+	URL            string   `yaml:"url"`            // Control Center's base URL
+	Username       string   `yaml:"username"`       // at Control Center
+	APIKeyFile     string   `yaml:"apiKeyFile"`     // seen from the file of accounts
+	CallsPerSecond *float64 `yaml:"callsPerSecond"` // absent: as the flags say
+	CallsInFlight  *int     `yaml:"callsInFlight"`
+}
+
+// An upstreamUser is an account as Control Center knows it.
+type upstreamUser struct{ url, username string }
+
+// A roster is the accounts of a file, and their clients. A client, and with it its lane, stays for as long as its account
+// does, and its calls go on when the account is taken out.
+type roster struct {
+	command *serveCommand
+	clients map[upstreamUser]*jasperclient.Client
+}
+
+// A listed is an entry with what it takes to call its account.
+type listed struct {
+	accountEntry
+	credentials jasperclient.Credentials
+	fair        jasperclient.FairUse
+	client      *jasperclient.Client
+}
+
+// read reads the file. It fails, and changes nothing, for anything in it that cannot work.
+func (r *roster) read() ([]service.Account, error) {
+	entries, err := readAccounts(r.command.Accounts)
+	if err != nil {
+		return nil, fmt.Errorf("--accounts: %w", err)
+	}
+	all := make([]listed, len(entries))
+	for i, entry := range entries {
+		if all[i], err = r.list(entry); err != nil {
+			return nil, fmt.Errorf("--accounts: account %d, %q: %w", i+1, entry.Name, err)
+		}
+	}
+	accounts := make([]service.Account, len(all))
+	for i, a := range all {
+		user := upstreamUser{a.URL, a.Username}
+		client := r.clients[user]
+		if client == nil {
+			client = a.client
+			r.clients[user] = client
+		} else if err := client.Update(a.credentials, a.fair); err != nil {
+			return nil, fmt.Errorf("--accounts: %q: %w", a.Name, err)
+		}
+		accounts[i] = service.Account{Name: a.Name, Client: client}
+	}
+	return accounts, nil
+}
+
+// list makes the entry's client, by which everything in it is checked.
+func (r *roster) list(entry accountEntry) (listed, error) {
+	a := listed{accountEntry: entry, fair: r.command.fairUse()}
+	if entry.CallsPerSecond != nil {
+		a.fair.CallsPerSecond = *entry.CallsPerSecond
+	}
+	if entry.CallsInFlight != nil {
+		a.fair.CallsInFlight = *entry.CallsInFlight
+	}
+	file := entry.APIKeyFile
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(filepath.Dir(r.command.Accounts), file)
+	}
+	key, err := readKeyFile(file)
+	if err != nil {
+		return a, fmt.Errorf("apiKeyFile: %w", err)
+	}
+	a.credentials = jasperclient.Credentials{Username: entry.Username, APIKey: key}
+	a.client, err = r.command.newClient(entry.URL, a.credentials, a.fair)
+	return a, err
+}
+
+func (r *roster) close() {
+	for _, client := range r.clients {
+		client.Close()
+	}
+}
+
+// readAccounts reads a file of accounts, the first of which is the default one.
+func readAccounts(file string) ([]accountEntry, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var list struct {
+		Accounts []accountEntry `yaml:"accounts"`
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&list); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(list.Accounts) == 0 {
+		return nil, fmt.Errorf("%s: there is no account in it; write a list, accounts", file)
+	}
+	named, used := map[string]bool{}, map[upstreamUser]string{}
+	for i, entry := range list.Accounts {
+		if err := entry.check(); err != nil {
+			return nil, fmt.Errorf("%s: account %d: %w", file, i+1, err)
+		}
+		user := upstreamUser{entry.URL, entry.Username}
+		if named[entry.Name] {
+			return nil, fmt.Errorf("%s: two accounts have the name %q", file, entry.Name)
+		}
+		if other, ok := used[user]; ok {
+			return nil, fmt.Errorf("%s: %q and %q are the same user of %s, whose calls one account has to count", file, other, entry.Name, entry.URL)
+		}
+		named[entry.Name], used[user] = true, entry.Name
+	}
+	return list.Accounts, nil
+}
+
+// check refuses a name that does not fit into a header, and fields that are left out.
+func (e accountEntry) check() error {
+	const longest = 100
+	if len(e.Name) > longest || strings.ContainsFunc(e.Name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("the name %q is not fit for a header; give up to %d letters, digits and signs without spaces", e.Name, longest)
+	}
+	for _, field := range []struct{ name, value string }{
+		{"name", e.Name}, {"url", e.URL}, {"username", e.Username}, {"apiKeyFile", e.APIKeyFile},
+	} {
+		if field.value == "" {
+			return errors.New("it has no " + field.name)
+		}
+	}
+	return nil
+}

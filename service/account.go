@@ -1,0 +1,196 @@
+package service
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// The sources of an answer.
+const (
+	sourceLive  = "live"  // Control Center was asked for it
+	sourceCache = "cache" // it was asked before
+	sourceStale = "stale" // it was asked before, and cannot be reached now
+)
+
+// An Account is a Control Center account, under a name of the operator's, and the client that asks it.
+type Account struct {
+	Name   string
+	Client *jasperclient.Client
+}
+
+// AnswerConfig is which answers an account keeps.
+type AnswerConfig struct {
+	// CacheBytes bounds the memory for them, over all accounts. 0 keeps none.
+	CacheBytes uint64
+	// ServeStale is how old an answer may be that is given while Control Center is down, to callers who do not say what age
+	// they take; 0 gives none.
+	ServeStale time.Duration
+}
+
+// An account is one with the questions that are on their way to it, and the answers that are kept.
+type account struct {
+	Account
+	serveStale time.Duration
+
+	answers *otter.Cache[jasperclient.UsageQuery, *answer]
+	mu      sync.Mutex // so that an answer is kept before its call is gone
+	calls   map[jasperclient.UsageQuery]*flight
+}
+
+// A flight is a query on its way to Control Center.
+type flight struct {
+	query jasperclient.UsageQuery
+	call  *jasperclient.Call
+}
+
+func newAccount(a Account, serveStale time.Duration) *account {
+	return &account{
+		Account:    a,
+		serveStale: serveStale,
+		answers: otter.Must(&otter.Options[jasperclient.UsageQuery, *answer]{
+			MaximumWeight: 1, // until it is known how many accounts share the memory
+			Weigher:       func(query jasperclient.UsageQuery, kept *answer) uint32 { return kept.bytes(query) },
+		}),
+		calls: map[jasperclient.UsageQuery]*flight{},
+	}
+}
+
+// A question is a query, and what its caller takes for an answer.
+type question struct {
+	query  jasperclient.UsageQuery
+	maxAge *time.Duration // nil: the caller does not say
+	caller jasperclient.Caller
+}
+
+// whole is the query without its filters.
+func whole(query jasperclient.UsageQuery) jasperclient.UsageQuery {
+	query.RatePlan, query.Zone = "", ""
+	return query
+}
+
+// A finding is the answer to one question.
+type finding struct {
+	usage  *jasperclient.DeviceUsage
+	err    error // in place of usage
+	source string
+	age    time.Duration // of an answer that is not live
+}
+
+// ask answers a question from what is kept, or else with one call of Control Center for all who ask the same.
+func (a *account) ask(ctx context.Context, q question) finding {
+	found := a.find(ctx, q, true)
+	if a.serveStale == 0 || q.maxAge != nil || reasonOf(found.err) != usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE {
+		return found
+	}
+	stale := a.kept(q, sourceStale, func(kept *answer, now time.Time) bool {
+		return kept.err == nil && kept.within(a.serveStale, now)
+	})
+	if stale != nil {
+		return *stale
+	}
+	return found
+}
+
+// find does so with a call for the device's whole usage where one is on its way, and may be shared.
+func (a *account) find(ctx context.Context, q question, share bool) finding {
+	kept, flight, err := a.board(q, share)
+	switch {
+	case kept != nil:
+		return *kept
+	case err != nil:
+		return finding{err: err}
+	}
+	usage, err := flight.call.Wait(ctx)
+	if err == nil && flight.query != q.query {
+		if usage = filtered(usage, q.query); usage == nil {
+			return a.find(ctx, q, false)
+		}
+	}
+	return finding{usage: usage, err: err, source: sourceLive}
+}
+
+// board gives the kept answer to the question, or else its flight.
+func (a *account) board(q question, share bool) (*finding, *flight, error) {
+	fresh := func(kept *answer, now time.Time) bool { return kept.fresh(q.maxAge, now) }
+	if kept := a.kept(q, sourceCache, fresh); kept != nil {
+		return kept, nil, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if kept := a.kept(q, sourceCache, fresh); kept != nil { // of a flight that landed in between
+		return kept, nil, nil
+	}
+	maxAge := currentFor
+	if q.maxAge != nil {
+		maxAge = *q.maxAge
+	}
+	for _, query := range []jasperclient.UsageQuery{q.query, whole(q.query)} {
+		if flight := a.calls[query]; flight != nil && (share || query == q.query) && flight.call.Join(q.caller, maxAge) {
+			return nil, flight, nil
+		}
+	}
+	flight, err := a.depart(q)
+	return nil, flight, err
+}
+
+// kept is the kept answer to the question that will do, its own or the part of the device's whole one that its filters
+// leave; nil for none.
+func (a *account) kept(q question, source string, will func(kept *answer, now time.Time) bool) *finding {
+	now := time.Now()
+	for _, query := range []jasperclient.UsageQuery{q.query, whole(q.query)} {
+		kept, ok := a.answers.GetIfPresent(query)
+		if !ok || !will(kept, now) {
+			continue
+		}
+		usage := kept.usage
+		if kept.err == nil && query != q.query {
+			if usage = filtered(usage, q.query); usage == nil {
+				continue
+			}
+		}
+		return &finding{usage, kept.err, source, now.Sub(kept.sent)}
+	}
+	return nil
+}
+
+// depart starts a flight. Its answer is kept in the moment when it can no longer be joined.
+func (a *account) depart(q question) (*flight, error) {
+	f := &flight{query: q.query}
+	call, err := a.Client.Start(q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.keep(q.query, usage, sent, err)
+		if a.calls[q.query] == f {
+			delete(a.calls, q.query)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.call = call
+	a.calls[q.query] = f
+	return f, nil
+}
+
+// keep keeps an answer, unless it is older than the one there is. That a device is not known is an answer to whatever is
+// asked of its cycle.
+func (a *account) keep(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, sent time.Time, err error) {
+	var kept *answer
+	switch {
+	case err == nil:
+		kept = newAnswer(usage, sent)
+	case reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND:
+		query, kept = whole(query), &answer{err: err, sent: sent}
+	default:
+		return
+	}
+	if older, ok := a.answers.GetEntryQuietly(query); !ok || !older.Value.sent.After(sent) {
+		a.answers.Set(query, kept)
+	}
+}

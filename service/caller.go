@@ -1,0 +1,64 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// headerClass is how a caller lets others go first.
+const headerClass = "x-usage-class"
+
+// callerOf is who waits in the account's lane: callers are told apart by the host they call from.
+func callerOf(ctx context.Context) (jasperclient.Caller, error) {
+	_, addr := originOf(ctx)
+	caller := jasperclient.Caller{Name: hostOf(addr)}
+	for _, class := range metadata.ValueFromIncomingContext(ctx, headerClass) {
+		switch class {
+		case "bulk":
+			caller.Bulk = true
+		case "interactive", "":
+		default:
+			const shown = 40
+			var bad requestError
+			bad.violate(headerClass, fmt.Errorf("%.*q is no class; send bulk, or interactive or nothing", shown, class))
+			return caller, &bad
+		}
+	}
+	return caller, nil
+}
+
+// isInProcess tells the gateway's connection from a caller's.
+func isInProcess(addr net.Addr) bool { return addr.Network() == "bufconn" }
+
+// originOf tells the door and the address a call came from; REST's address is without a port.
+func originOf(ctx context.Context) (door, addr string) {
+	caller, ok := peer.FromContext(ctx)
+	if !ok {
+		return "", ""
+	}
+	if !isInProcess(caller.Addr) {
+		return doorGRPC, caller.Addr.String()
+	}
+	// The gateway appends the address it saw to what its caller claims.
+	if chain := metadata.ValueFromIncomingContext(ctx, "x-forwarded-for"); len(chain) > 0 {
+		hops := strings.Split(chain[len(chain)-1], ",")
+		addr = strings.TrimSpace(hops[len(hops)-1])
+	}
+	return doorREST, addr
+}
+
+// hostOf is an address without its port.
+func hostOf(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return host
+}
