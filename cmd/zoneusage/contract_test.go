@@ -235,17 +235,14 @@ func TestSandboxFlags(t *testing.T) {
 // askSandbox asks a sandbox of its own.
 func askSandbox(t *testing.T, target string, args ...string) string {
 	t.Helper()
-	p := start(t, nil, append([]string{"sandbox", "--addr=127.0.0.1:0"}, args...)...)
-	address, _, _ := strings.Cut(p.printed(t, "Control Center's sandbox listens on "), ". ")
-	req := request(t, address+"/rws/api/v1/devices/"+target)
+	req := request(t, startSandbox(t, nil, args...)+"/rws/api/v1/devices/"+target)
 	req.SetBasicAuth("sandbox", "sandbox")
 	_, body := get(t, req)
 	return body
 }
 
 func TestSandboxLatency(t *testing.T) {
-	p := start(t, nil, "sandbox", "--addr=127.0.0.1:0", "--latency=1h")
-	address, _, _ := strings.Cut(p.printed(t, "Control Center's sandbox listens on "), ". ")
+	address := startSandbox(t, nil, "--latency=1h")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -260,12 +257,9 @@ func TestSandboxLatency(t *testing.T) {
 
 // The ledger is the command's alone, and needs no credentials.
 func TestSandboxLedger(t *testing.T) {
-	p := start(t, nil, "sandbox", "--addr=127.0.0.1:0", "--calls-in-flight=1", "--calls-per-second=0.001", "--rate-limit-status=400")
-	address, _, _ := strings.Cut(p.printed(t, "Control Center's sandbox listens on "), ". ")
+	address := startSandbox(t, nil, "--calls-in-flight=1", "--calls-per-second=0.001", "--rate-limit-status=400")
 	for _, want := range []int{http.StatusOK, http.StatusBadRequest} {
-		req := request(t, address+"/rws/api/v1/devices/8988217755520000031/usageInZone")
-		req.SetBasicAuth("sandbox", "sandbox")
-		if status, body := get(t, req); status != want || strings.Contains(body, "40000029") != (want == http.StatusBadRequest) {
+		if status, body := call(t, address, "sandbox", "sandbox"); status != want || strings.Contains(body, "40000029") != (want == http.StatusBadRequest) {
 			t.Errorf("HTTP status %d, want %d\n%s", status, want, body)
 		}
 	}

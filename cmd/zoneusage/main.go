@@ -3,11 +3,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
 type commands struct {
@@ -25,6 +29,7 @@ func main() {
 		kong.Name("zoneusage"),
 		kong.Description("A device's usage on Cisco IoT Control Center by rate plan and zone, typed, over gRPC and REST."),
 		kong.DefaultEnvars("ZONEUSAGE"),
+		kong.Vars{"fault_kinds": strings.Trim(fmt.Sprint(sandbox.FaultKinds()), "[]")},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	command, err := parser.Parse(os.Args[1:])

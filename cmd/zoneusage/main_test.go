@@ -201,6 +201,14 @@ func serve(t *testing.T, env []string, args ...string) (p *process, grpcAddr, ht
 	return p, line["grpc_addr"].(string), "http://" + line["http_addr"].(string)
 }
 
+// startSandbox starts `zoneusage sandbox` on a free port and returns its URL.
+func startSandbox(t *testing.T, env []string, args ...string) (url string) {
+	t.Helper()
+	p := start(t, env, append([]string{"sandbox", "--addr=127.0.0.1:0"}, args...)...)
+	url, _, _ = strings.Cut(p.printed(t, "Control Center's sandbox listens on "), ". ")
+	return url
+}
+
 // run runs zoneusage to its end.
 func run(t *testing.T, env []string, args ...string) (code int, output string) {
 	t.Helper()

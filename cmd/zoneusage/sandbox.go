@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -34,11 +33,13 @@ type sandboxCommand struct {
 	TimeZone string        `default:"+13:30" help:"The account's time zone, such as Asia/Shanghai or +13:30."`
 	CycleDay int           `default:"1" help:"The day of the month, 1 to 31, on which its billing cycles begin."`
 	Devices  int           `default:"0" help:"How many generated devices to add."`
-	Seed     uint64        `default:"0" help:"The seed of their usage."`
+	Seed     uint64        `default:"0" help:"The seed of their usage and of the calls that take a fault."`
 	Latency  time.Duration `default:"0" help:"How long each answer takes."`
 
 	CallsInFlight  int     `default:"0" help:"How many calls at once the account is allowed; 0 is no limit. One more is answered with error 40000029."`
 	CallsPerSecond float64 `default:"0" help:"How many calls per second the account is allowed, such as 5 or 0.5; 0 is no limit. One more is answered with error 40000029."`
+
+	Faults []faultFlag `name:"fault" sep:";" placeholder:"KIND[=SHARE]" help:"Let calls go wrong, such as server-error=0.1, a tenth of them, or slow-body=0.1,delay=1s,jitter=500ms,over=2s; without =SHARE the next call alone. May be given several times; PUT /faults replaces them. Kinds: ${fault_kinds}."`
 
 	EmptyUsage      string `enum:"object,null,missing" default:"object" help:"The form of an answer without usage: ${enum}."`
 	RateLimitStatus int    `enum:"400,429" default:"429" help:"The HTTP status of error 40000029: ${enum}."`
@@ -64,7 +65,7 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err != nil {
 		return err
 	}
-	door, err := listenSandbox(ctx, c.Addr, withLedger(control))
+	door, err := listenSandbox(ctx, c.Addr, withTestTools(control))
 	if err != nil {
 		return err
 	}
@@ -103,6 +104,11 @@ func (c *sandboxCommand) sandbox(key string) (*sandbox.Sandbox, error) {
 		sandbox.WithOffsetDates(c.OffsetDates),
 		sandbox.WithFutureDates(c.FutureDates),
 	}
+	var faults []sandbox.Fault
+	for _, fault := range c.Faults {
+		faults = append(faults, sandbox.Fault(fault))
+	}
+	opts = append(opts, sandbox.WithFaults(faults...))
 	if c.Clock != "" {
 		at, err := time.Parse(time.RFC3339, c.Clock)
 		if err != nil || at.Year() < 1970 || at.Year() > 9000 {
@@ -113,20 +119,25 @@ func (c *sandboxCommand) sandbox(key string) (*sandbox.Sandbox, error) {
 	return sandbox.New(opts...)
 }
 
-// ledgerPath is no path of Control Center's.
-const ledgerPath = "/ledger"
+// The paths of the test tools are none of Control Center's.
+const (
+	ledgerPath = "/ledger"
+	faultsPath = "/faults"
+)
 
-// withLedger serves the sandbox's ledger beside it, to anybody: it has no more than counts and a user name. It is
-// no http.ServeMux, which redirects some paths that the sandbox answers as Control Center does.
-func withLedger(control *sandbox.Sandbox) http.Handler {
+// withTestTools serves the sandbox's ledger and its faults beside it, to anybody: they have no more than counts, a user
+// name and what goes wrong. It is no http.ServeMux, which redirects some paths that the sandbox answers as Control
+// Center does.
+func withTestTools(control *sandbox.Sandbox) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != ledgerPath || r.Method != http.MethodGet {
+		switch {
+		case r.URL.Path == ledgerPath && r.Method == http.MethodGet:
+			writeJSON(w, http.StatusOK, control.Ledger())
+		case r.URL.Path == faultsPath:
+			serveFaults(w, r, control)
+		default:
 			control.ServeHTTP(w, r)
-			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		_ = json.NewEncoder(w).Encode(control.Ledger()) // a client that left is nobody to tell
 	})
 }
 
@@ -147,7 +158,7 @@ func parseTimeZone(name string) (*time.Location, error) {
 func (c *sandboxCommand) introduce(w io.Writer, addr, user string) {
 	_, _ = fmt.Fprintf(w, "Control Center's sandbox listens on http://%[1]s. A call to try:\n\n"+
 		"  curl -u %[2]s http://%[1]s/rws/api/v1/devices/8988217755520000031/usageInZone\n\n"+
-		"The calls it counts are on http://%[1]s%[3]s. Its devices:\n\n", addr, user, ledgerPath)
+		"The calls it counts are on http://%[1]s%[3]s, its faults on http://%[1]s%[4]s. Its devices:\n\n", addr, user, ledgerPath, faultsPath)
 	for _, device := range sandbox.Fleet() {
 		_, _ = fmt.Fprintf(w, "  %-20s  %s\n", device.ICCID, device.Shows)
 	}

@@ -30,6 +30,41 @@ const (
 	FaultHang          FaultKind = "hang"           // no answer until the request's context ends
 )
 
+// FaultKinds lists the kinds, [FaultNone] first.
+func FaultKinds() []FaultKind {
+	return []FaultKind{
+		FaultNone, FaultServerError, FaultBadGateway, FaultUnavailable, FaultReset, FaultResetInBody, FaultTruncatedBody,
+		FaultGzip, FaultSlowBody, FaultWrongCharset, FaultMalformedJSON, FaultHugeBody, FaultWrongICCID, FaultHang,
+	}
+}
+
+// String returns the kind's name, which for [FaultNone] is "none".
+func (k FaultKind) String() string {
+	if k == FaultNone {
+		return "none"
+	}
+	return string(k)
+}
+
+// MarshalText returns the kind's name.
+func (k FaultKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a kind's name, "none" for [FaultNone]. The error of
+// another text lists the kinds.
+func (k *FaultKind) UnmarshalText(name []byte) (err error) {
+	*k, err = parseKind(string(name))
+	return err
+}
+
+func parseKind(name string) (FaultKind, error) {
+	for _, kind := range FaultKinds() {
+		if kind.String() == name {
+			return kind, nil
+		}
+	}
+	return "", fmt.Errorf("no kind %q; the kinds are %v", name, FaultKinds())
+}
+
 // bodyPadding is how much stands before the answer in a huge body.
 const bodyPadding = 1 << 20
 
@@ -50,6 +85,11 @@ type Fault struct {
 	Over time.Duration
 }
 
+// Faults returns the faults now in force: what no call has taken yet of those
+// without a share, and then those with one. It is never nil: no faults are [] in
+// JSON too.
+func (s *Sandbox) Faults() []Fault { return s.faults.copy() }
+
 // SetFaults replaces the faults of [WithFaults], and those that no call has
 // taken yet; none at all ends them. Faults without a share are a script: each of
 // the next calls takes one, in their order, and Fault{} is a call without a
@@ -66,12 +106,8 @@ func (s *Sandbox) SetFaults(faults ...Fault) error {
 }
 
 func (f Fault) check() error {
-	switch f.Kind {
-	case FaultNone, FaultServerError, FaultBadGateway, FaultUnavailable, FaultReset, FaultResetInBody,
-		FaultTruncatedBody, FaultGzip, FaultSlowBody, FaultWrongCharset, FaultMalformedJSON, FaultHugeBody,
-		FaultWrongICCID, FaultHang:
-	default:
-		return fmt.Errorf("no kind %q", f.Kind)
+	if _, err := parseKind(f.Kind.String()); err != nil {
+		return err
 	}
 	if !(f.Share >= 0 && f.Share <= 1) { // NaN is not
 		return fmt.Errorf("%q: share %v is not between 0 and 1", f.Kind, f.Share)
@@ -79,8 +115,11 @@ func (f Fault) check() error {
 	if f.Delay < 0 || f.Jitter < 0 || f.Over < 0 {
 		return fmt.Errorf("%q: a duration is negative", f.Kind)
 	}
-	if (f.Over > 0) != (f.Kind == FaultSlowBody) {
-		return fmt.Errorf("%q: a slow body, and nothing else, takes its time over something", f.Kind)
+	if f.Kind == FaultSlowBody && f.Over == 0 {
+		return fmt.Errorf("%q: over is missing, the time that its body takes, such as 2s", f.Kind)
+	}
+	if f.Kind != FaultSlowBody && f.Over > 0 {
+		return fmt.Errorf("%q: leave over out, it is the time that the body of a %s takes", f.Kind, FaultSlowBody)
 	}
 	return nil
 }

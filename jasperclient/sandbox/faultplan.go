@@ -39,6 +39,13 @@ func (p *faultPlan) set(seed uint64, faults []Fault) error {
 	return nil
 }
 
+func (p *faultPlan) copy() []Fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	faults := make([]Fault, 0, len(p.script)+len(p.shared))
+	return append(append(faults, p.script...), p.shared...)
+}
+
 // seed makes the draw begin anew. The second word tells it from the draws of
 // generated devices.
 func (p *faultPlan) seed(seed uint64) {
