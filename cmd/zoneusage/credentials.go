@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
 // readAPIKey reads an API key from the file, or from the environment variable where no file is named; empty when neither
@@ -33,4 +35,34 @@ func readKeyFile(file string) (string, error) {
 		return "", fmt.Errorf("the file %q is empty", file)
 	}
 	return key, nil
+}
+
+// readAccounts reads the sandbox's further accounts from the file, if one is named: NAME:KEY in each line that is not
+// empty. As a line holds a key, errors have its number alone.
+func readAccounts(file string) ([]sandbox.Option, error) {
+	if file == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--accounts-file: %w", err)
+	}
+	var accounts []sandbox.Option
+	number := 0
+	for line := range strings.Lines(string(content)) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		name, key, _ := strings.Cut(line, ":")
+		if name == "" || key == "" {
+			return nil, fmt.Errorf("--accounts-file: line %d of %q is no account; write NAME:KEY", number, file)
+		}
+		accounts = append(accounts, sandbox.WithAccount(name, key))
+	}
+	if accounts == nil {
+		return nil, fmt.Errorf("--accounts-file: the file %q has no account; write one NAME:KEY a line", file)
+	}
+	return accounts, nil
 }

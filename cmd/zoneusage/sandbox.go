@@ -29,15 +29,17 @@ type sandboxCommand struct {
 	Username   string `default:"sandbox" env:"ZONEUSAGE_SANDBOX_USERNAME" help:"The user name that callers send."`
 	APIKeyFile string `placeholder:"FILE" env:"ZONEUSAGE_SANDBOX_API_KEY_FILE" help:"A file with the API key that callers send; ZONEUSAGE_SANDBOX_API_KEY can hold it instead. Without either the key is sandbox."`
 
+	AccountsFile string `placeholder:"FILE" env:"ZONEUSAGE_SANDBOX_ACCOUNTS_FILE" help:"A file with further accounts, one NAME:KEY a line, each with the same devices and limits of its own."`
+
 	Clock    string        `placeholder:"TIME" help:"Stand still at this time, such as 2016-11-10T05:31:17.557Z."`
-	TimeZone string        `default:"+13:30" help:"The account's time zone, such as Asia/Shanghai or +13:30."`
+	TimeZone string        `default:"+13:30" help:"The accounts' time zone, such as Asia/Shanghai or +13:30."`
 	CycleDay int           `default:"1" help:"The day of the month, 1 to 31, on which its billing cycles begin."`
 	Devices  int           `default:"0" help:"How many generated devices to add."`
 	Seed     uint64        `default:"0" help:"The seed of their usage and of the calls that take a fault."`
 	Latency  time.Duration `default:"0" help:"How long each answer takes."`
 
-	CallsInFlight  int     `default:"0" help:"How many calls at once the account is allowed; 0 is no limit. One more is answered with error 40000029."`
-	CallsPerSecond float64 `default:"0" help:"How many calls per second the account is allowed, such as 5 or 0.5; 0 is no limit. One more is answered with error 40000029."`
+	CallsInFlight  int     `default:"0" help:"How many calls at once an account is allowed; 0 is no limit. One more is answered with error 40000029."`
+	CallsPerSecond float64 `default:"0" help:"How many calls per second an account is allowed, such as 5 or 0.5; 0 is no limit. One more is answered with error 40000029."`
 
 	Faults []faultFlag `name:"fault" sep:";" placeholder:"KIND[=SHARE]" help:"Let calls go wrong, such as server-error=0.1, a tenth of them, or slow-body=0.1,delay=1s,jitter=500ms,over=2s; without =SHARE the next call alone. May be given several times; PUT /faults replaces them. Kinds: ${fault_kinds}."`
 
@@ -104,6 +106,11 @@ func (c *sandboxCommand) sandbox(key string) (*sandbox.Sandbox, error) {
 		sandbox.WithOffsetDates(c.OffsetDates),
 		sandbox.WithFutureDates(c.FutureDates),
 	}
+	accounts, err := readAccounts(c.AccountsFile)
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, accounts...)
 	var faults []sandbox.Fault
 	for _, fault := range c.Faults {
 		faults = append(faults, sandbox.Fault(fault))
@@ -125,8 +132,8 @@ const (
 	faultsPath = "/faults"
 )
 
-// withTestTools serves the sandbox's ledger and its faults beside it, to anybody: they have no more than counts, a user
-// name and what goes wrong. It is no http.ServeMux, which redirects some paths that the sandbox answers as Control
+// withTestTools serves the sandbox's ledger and its faults beside it, to anybody: they have no more than counts, user
+// names and what goes wrong. It is no http.ServeMux, which redirects some paths that the sandbox answers as Control
 // Center does.
 func withTestTools(control *sandbox.Sandbox) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

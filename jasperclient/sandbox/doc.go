@@ -19,9 +19,10 @@
 // What nobody outside the vendor knows of the real service is an option, so
 // that a client can be tested against each variant; its comment says so.
 //
-// The sandbox counts the account's calls ([Sandbox.Ledger]). Unlike the real
-// service it allows any number of them, unless [WithFairUse] sets a limit: until
-// then the rate-limit error comes from the trouble ICCID 890000000040000029 alone.
+// The sandbox counts an account's calls ([Sandbox.Ledger]); [WithAccount] adds
+// accounts to the one there is. Unlike the real service it allows any number of
+// calls, unless [WithFairUse] sets a limit: until then the rate-limit error comes
+// from the trouble ICCID 890000000040000029 alone.
 //
 // [WithFaults] makes calls go wrong in ways that no question asks for: errors
 // of the server and of proxies, broken connections, answers that are slow, huge,

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"iter"
 	"sync"
 	"time"
 )
@@ -43,8 +44,14 @@ type tally struct {
 	inFlight int
 }
 
-func newLedger(username string, law fairUse) *ledger {
-	return &ledger{accounts: map[string]*account{username: {law: law}}}
+// newLedger gives each account a law of its own, of the same numbers: law has
+// admitted nothing yet, and its copies share nothing.
+func newLedger(usernames iter.Seq[string], law fairUse) *ledger {
+	l := &ledger{accounts: make(map[string]*account)}
+	for username := range usernames {
+		l.accounts[username] = &account{law: law}
+	}
+	return l
 }
 
 // arrive counts a call of an account and says whether it is allowed. The call

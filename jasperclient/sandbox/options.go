@@ -15,15 +15,39 @@ type Option func(*Sandbox) error
 // The default is "sandbox" for both.
 func WithCredentials(username, apiKey string) Option {
 	return func(s *Sandbox) error {
-		if username == "" || apiKey == "" {
-			return errors.New("credentials: user name and API key must not be empty")
-		}
-		if strings.Contains(username, ":") {
-			return errors.New("credentials: HTTP Basic has no user name with a colon")
-		}
 		s.username, s.apiKey = username, apiKey
-		return nil
+		return checkCredentials(username, apiKey)
 	}
+}
+
+// WithAccount adds an account to that of [WithCredentials], with a user name and
+// an API key of its own. It has the same devices with the same usage, a page of
+// its own in the ledger, and all that [WithFairUse] allows for itself: no
+// account's calls count against another's. Faults are of all accounts' calls
+// together. A user name that another account has is an error of [New].
+func WithAccount(username, apiKey string) Option {
+	return func(s *Sandbox) error { return s.addAccount(username, apiKey) }
+}
+
+func (s *Sandbox) addAccount(username, apiKey string) error {
+	if err := checkCredentials(username, apiKey); err != nil {
+		return err
+	}
+	if _, taken := s.apiKeys[username]; taken {
+		return fmt.Errorf("credentials: two accounts have the user name %q", username)
+	}
+	s.apiKeys[username] = apiKey
+	return nil
+}
+
+func checkCredentials(username, apiKey string) error {
+	if username == "" || apiKey == "" {
+		return errors.New("credentials: user name and API key must not be empty")
+	}
+	if strings.Contains(username, ":") {
+		return fmt.Errorf("credentials: HTTP Basic has no user name with a colon, such as %q", username)
+	}
+	return nil
 }
 
 // WithClock sets what tells the time: it dates the answers and says which
@@ -38,7 +62,7 @@ func WithClock(now func() time.Time) Option {
 	}
 }
 
-// WithBilling sets the account's time zone and the day of the month, 1 to 31,
+// WithBilling sets the accounts' time zone and the day of the month, 1 to 31,
 // on which its billing cycles begin at midnight; in a month without that day
 // they begin on the month's last. The default, day 1 in a zone 13:30 ahead of
 // UTC, gives the cycle of the vendor's example.
@@ -125,7 +149,7 @@ func WithRateLimitStatus(status int) Option {
 	}
 }
 
-// WithFairUse sets what Control Center allows the account: so many calls in
+// WithFairUse sets what Control Center allows each account: so many calls in
 // flight at once, and so many calls per second, fractions too; 0 is no limit.
 // The default is no limit of either. A call beyond them is an overrun: it is
 // answered with error 40000029, in the status of [WithRateLimitStatus], and
@@ -139,8 +163,8 @@ func WithRateLimitStatus(status int) Option {
 // answered. How Control Center measures, and whether it counts what it refuses,
 // is unknown.
 //
-// The account's calls are those that reach the API: the path of this page, the
-// right credentials, GET or HEAD. They count whatever the answer, an error of
+// An account's calls are those that reach the API: the path of this page, its
+// credentials, GET or HEAD. They count whatever the answer, an error of
 // the vendor's page or a trouble ICCID included. Other paths, credentials and
 // methods are nobody's calls.
 func WithFairUse(callsInFlight int, callsPerSecond float64) Option {

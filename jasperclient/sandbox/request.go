@@ -39,15 +39,17 @@ func matchPath(u *url.URL) (version, iccid string, ok bool) {
 	return version, iccid, true
 }
 
-// authorized compares in constant time, also of credentials of another length.
-func (s *Sandbox) authorized(r *http.Request) bool {
-	username, apiKey, ok := r.BasicAuth()
-	return ok && equal(username, s.username)&equal(apiKey, s.apiKey) == 1
+// authorized says which account calls. It compares keys in constant time, also
+// one of another length or of an account that does not exist.
+func (s *Sandbox) authorized(r *http.Request) (username string, ok bool) {
+	username, apiKey, _ := r.BasicAuth()
+	want, exists := s.apiKeys[username] // without credentials, the empty name's: none
+	return username, equal(apiKey, want) && exists
 }
 
-func equal(got, want string) int {
+func equal(got, want string) bool {
 	g, w := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want))
-	return subtle.ConstantTimeCompare(g[:], w[:])
+	return subtle.ConstantTimeCompare(g[:], w[:]) == 1
 }
 
 // query is what a request asks for. An empty value means not asked: whether

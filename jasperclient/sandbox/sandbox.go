@@ -2,16 +2,18 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// Sandbox is an imitated Control Center account. After [New] nothing changes but
-// the ledger and the faults, each of which has a lock of its own, so it may
-// serve any number of requests at once.
+// Sandbox is an imitated Control Center with one account, or more. After [New]
+// nothing changes but the ledger and the faults, each of which has a lock of its
+// own, so it may serve any number of requests at once.
 type Sandbox struct {
-	username, apiKey string
+	username, apiKey string            // of the first account
+	apiKeys          map[string]string // of all accounts, by user name
 	now              func() time.Time
 	billing          billing
 	generated        generatedFleet
@@ -33,6 +35,7 @@ func New(opts ...Option) (*Sandbox, error) {
 	s := &Sandbox{
 		username: "sandbox",
 		apiKey:   "sandbox",
+		apiKeys:  make(map[string]string),
 		now:      time.Now,
 		// The billing cycle of the vendor's example begins at 10:30 UTC on the
 		// last day of a month: local midnight of the 1st, 13:30 ahead of UTC.
@@ -47,6 +50,9 @@ func New(opts ...Option) (*Sandbox, error) {
 			return nil, fmt.Errorf("sandbox: %w", err)
 		}
 	}
+	if err := s.addAccount(s.username, s.apiKey); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
 	for _, d := range builtIn() {
 		s.fleet[d.ICCID] = d
 		for _, cycle := range d.cycles {
@@ -56,7 +62,7 @@ func New(opts ...Option) (*Sandbox, error) {
 	if s.generated.devices > 0 {
 		s.ratePlans.add(generatedRatePlans())
 	}
-	s.ledger = newLedger(s.username, s.fairUse)
+	s.ledger = newLedger(maps.Keys(s.apiKeys), s.fairUse)
 	s.faults.seed(s.generated.seed) // which may have been set after the faults
 	return s, nil
 }
@@ -66,10 +72,10 @@ func New(opts ...Option) (*Sandbox, error) {
 // with [http.ErrAbortHandler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	version, iccid, found := matchPath(r.URL)
-	authorized := s.authorized(r)
+	username, authorized := s.authorized(r)
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if found && authorized && reads {
-		s.serveCall(w, r, version, iccid)
+		s.serveCall(w, r, username, version, iccid)
 		return
 	}
 	switch {
@@ -87,9 +93,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveCall answers a call of the account.
-func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request, version, iccid string) {
-	allowed, leave := s.ledger.arrive(s.username)
+// serveCall answers a call of an account.
+func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request, username, version, iccid string) {
+	allowed, leave := s.ledger.arrive(username)
 	leave = sync.OnceFunc(leave)
 	defer leave()
 	var fault Fault
