@@ -16,7 +16,7 @@ import (
 func TestDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		intercept := withDeadline(time.Hour, 10*time.Hour)
-		check := func(caller string, ctx context.Context, want time.Duration) { //nolint:revive // the context is what is checked
+		check := func(caller string, ctx context.Context, want time.Duration) {
 			_, err := intercept(ctx, nil, nil, func(ctx context.Context, _ any) (any, error) {
 				if deadline, _ := ctx.Deadline(); time.Until(deadline) != want {
 					t.Errorf("%s: the deadline is in %v, want %v", caller, time.Until(deadline), want)

@@ -88,7 +88,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // newRig serves in front of the upstream.
-func newRig(t *testing.T, upstream http.Handler, changes ...func(*service.Config)) *rig {
+func newRig(t *testing.T, upstream http.Handler) *rig {
 	t.Helper()
 	calls := new(atomic.Int32)
 	controlCenter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -97,7 +97,7 @@ func newRig(t *testing.T, upstream http.Handler, changes ...func(*service.Config
 	}))
 	t.Cleanup(controlCenter.Close)
 	client := newClient(t, controlCenter.URL)
-	r := newRigFor(t, newService(t, service.AnswerConfig{CacheBytes: 1 << 20}, client), changes...)
+	r := newRigFor(t, newService(t, service.AnswerConfig{CacheBytes: 1 << 20}, client))
 	r.calls = calls
 	return r
 }

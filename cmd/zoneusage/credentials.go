@@ -37,9 +37,9 @@ func readKeyFile(file string) (string, error) {
 	return key, nil
 }
 
-// readAccounts reads the sandbox's further accounts from the file, if one is named: NAME:KEY in each line that is not
+// readSandboxAccounts reads the sandbox's further accounts from the file, if one is named: NAME:KEY in each line that is not
 // empty. As a line holds a key, errors have its number alone.
-func readAccounts(file string) ([]sandbox.Option, error) {
+func readSandboxAccounts(file string) ([]sandbox.Option, error) {
 	if file == "" {
 		return nil, nil
 	}

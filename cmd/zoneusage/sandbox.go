@@ -106,7 +106,7 @@ func (c *sandboxCommand) sandbox(key string) (*sandbox.Sandbox, error) {
 		sandbox.WithOffsetDates(c.OffsetDates),
 		sandbox.WithFutureDates(c.FutureDates),
 	}
-	accounts, err := readAccounts(c.AccountsFile)
+	accounts, err := readSandboxAccounts(c.AccountsFile)
 	if err != nil {
 		return nil, err
 	}
