@@ -89,7 +89,7 @@ func (a *answer) refusal() error {
 		return &InvalidResponseError{HTTPStatus: a.status, Err: errors.New("it redirects away from the API")}
 	case a.html:
 		return &UnavailableError{HTTPStatus: a.status, RetryAfter: a.retryAfter,
-			Err: fmt.Errorf("an HTML page in place of JSON (HTTP status %d)", a.status)}
+			Err: fmt.Errorf("%w (HTTP status %d)", errPage, a.status)}
 	case a.status < 200 || a.status > 299:
 		return a.apiError("", message)
 	case a.tooLarge:

@@ -35,7 +35,6 @@ type Call struct {
 	failed  error         // how the last attempt failed
 	resumes time.Time     // when the wait before the next attempt ends
 	moved   chan struct{} // closed when a failure changes when the call may end
-	ended   bool
 
 	done  chan struct{} // closed when the rest is set
 	usage *DeviceUsage
@@ -53,11 +52,11 @@ func (c *Client) Start(q UsageQuery, caller Caller, landed func(usage *DeviceUsa
 	call := &Call{client: c, query: q, callers: 1, turn: newTurn(caller), moved: make(chan struct{}), done: make(chan struct{})}
 	call.waiting, call.abandon = context.WithCancel(c.open)
 	err = c.launch(call, func() {
-		defer call.abandon()
 		call.run()
 		if landed != nil {
 			landed(call.usage, call.sent, call.err)
 		}
+		call.abandon() // now that its outcome is elsewhere
 		close(call.done)
 	})
 	if err != nil {
@@ -74,7 +73,7 @@ func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	tooOld := !call.sent.IsZero() && time.Since(call.sent) > maxAge
-	if call.ended || tooOld || call.waiting.Err() != nil {
+	if tooOld || call.waiting.Err() != nil {
 		return false
 	}
 	call.callers++
@@ -164,9 +163,7 @@ func (call *Call) run() {
 		if value := recover(); value != nil {
 			usage, err = nil, &panicError{value, debug.Stack()}
 		}
-		call.mu.Lock()
-		defer call.mu.Unlock()
-		call.usage, call.err, call.ended = usage, err, true
+		call.usage, call.err = usage, err
 	}()
 	for attempt := 1; ; attempt++ {
 		usage, err = call.attempt()

@@ -157,11 +157,22 @@ func TestACallIsShared(t *testing.T) {
 		client := clientOf(t, control, perSecond)
 		start := time.Now()
 		landed := 0
+		var call *jasperclient.Call
+		var late sync.WaitGroup
 		call, err := client.Start(question, jasperclient.Caller{Name: "A"}, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
 			landed++
 			if usage == nil || !sent.Equal(start) || err != nil {
 				t.Errorf("landed with %v, sent %v, %v", usage, sent, err)
 			}
+			if !call.Join(jasperclient.Caller{}, time.Minute) {
+				t.Error("a call cannot be joined until its outcome is elsewhere")
+				return
+			}
+			late.Go(func() {
+				if _, err := call.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -195,6 +206,7 @@ func TestACallIsShared(t *testing.T) {
 			t.Error("who wants an answer of the last 999 ms can join a call of a second ago")
 		}
 		waiting.Wait()
+		late.Wait()
 		if answered.Load() != 4 || landed != 1 || control.called() != 1 {
 			t.Errorf("%d answered, landed %d times after %d calls", answered.Load(), landed, control.called())
 		}

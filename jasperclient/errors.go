@@ -72,6 +72,12 @@ func upstreamFailed(outcome error) bool {
 		(errors.As(outcome, &refused) && (refused.Code == CodeUnknownServerError || refused.HTTPStatus >= http.StatusInternalServerError))
 }
 
+// unanswered reports whether the call ended without a whole answer: by a timeout, or with its connection.
+func unanswered(outcome error) bool {
+	var unavailable *UnavailableError
+	return errors.As(outcome, &unavailable) && !errors.Is(outcome, errPage)
+}
+
 // worthRetrying reports whether another attempt can mend the outcome. A status of 4xx says that it cannot, whoever sent it.
 func worthRetrying(outcome error) bool {
 	status := httpStatusOf(outcome)
@@ -158,6 +164,9 @@ type UnavailableError struct {
 	// Err is what went wrong.
 	Err error
 }
+
+// errPage is what an UnavailableError wraps where a whole answer came, but not Control Center's.
+var errPage = errors.New("an HTML page in place of JSON")
 
 func (e *UnavailableError) Error() string { return "control center unavailable: " + e.Err.Error() }
 

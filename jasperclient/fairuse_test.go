@@ -3,56 +3,29 @@ package jasperclient_test
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/zoneusage/zoneusage/internal/memnet"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
-// inMemory is a network of one server, for virtual time: a real one's waits are not the bubble's.
-type inMemory struct {
-	conns chan net.Conn
-	once  sync.Once
-	done  chan struct{}
-}
-
-func (n *inMemory) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case n.conns <- server:
-		return client, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// Accept, Close and Addr implement net.Listener.
-func (n *inMemory) Accept() (net.Conn, error) {
-	select {
-	case conn := <-n.conns:
-		return conn, nil
-	case <-n.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (n *inMemory) Close() error { n.once.Do(func() { close(n.done) }); return nil }
-func (*inMemory) Addr() net.Addr { return &net.TCPAddr{} }
-
 // clientOf is a client of a sandbox over HTTP in memory, both of this bubble.
 func clientOf(t *testing.T, handler http.Handler, fair jasperclient.FairUse) *jasperclient.Client {
 	t.Helper()
-	network := &inMemory{conns: make(chan net.Conn), done: make(chan struct{})}
+	network := memnet.Listen()
 	server := &http.Server{Handler: handler}
 	served := make(chan error)
 	go func() { served <- server.Serve(network) }()
 	client, err := jasperclient.New("http://127.0.0.1", jasperclient.Credentials{Username: "sandbox", APIKey: "sandbox"},
-		jasperclient.WithTransport(&http.Transport{DialContext: network.dial}), jasperclient.WithFairUse(fair))
+		jasperclient.WithTransport(&http.Transport{DialContext: network.Dial}), jasperclient.WithFairUse(fair))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,23 +90,151 @@ func TestAThousandCallersKeepTheLaw(t *testing.T) {
 	})
 }
 
-// An account that allows half of what it is said to: everybody is served, the refusals are few, and little is lost.
+// calls are a Control Center's, in the order in which it saw them.
+type calls struct {
+	mu      sync.Mutex
+	at      []time.Time
+	refused []bool
+	iccids  []string
+}
+
+// of notes the calls of a handler.
+func (c *calls) of(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at := time.Now()
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, r)
+		c.mu.Lock()
+		c.at = append(c.at, at)
+		c.refused = append(c.refused, answer.Code == http.StatusTooManyRequests)
+		c.iccids = append(c.iccids, strings.Split(r.URL.Path, "/")[5])
+		c.mu.Unlock()
+		w.WriteHeader(answer.Code)
+		_, _ = answer.Body.WriteTo(w)
+	})
+}
+
+// An account that allows half of what it is said to: everybody is served, each overrun has a halving of its own, and
+// little is lost.
 func TestAnAccountThatAllowsHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		controlCenter, err := sandbox.New(sandbox.WithFairUse(1, 2.5), sandbox.WithLatency(50*time.Millisecond), sandbox.WithDevices(1000))
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := clientOf(t, controlCenter, jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 5, MaxWaiting: 1000})
+		var seen calls
+		client := clientOf(t, seen.of(controlCenter), jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 5, MaxWaiting: 1000})
 		start := time.Now()
-		answered, refused, told := askAll(t, client, 1000, time.Hour)
+		answered, refused, told := askAll(t, client, 1000, 10*time.Minute)
 		took := time.Since(start)
 		ledger := controlCenter.Ledger()
 		used := float64(answered) / (2.5 * took.Seconds())
-		t.Logf("%d answered, %d refused and %d told to wait in %v: %d overruns, %.1f %% of the real limit",
+		t.Logf("%d answered, %d refused and %d told to wait in %v: %d overruns, each with a halving or a failed attempt of its own, %.1f %% of the real limit",
 			answered, refused, told, took, ledger.Overruns, 100*used)
-		if answered != 1000 || refused != 0 || told != 0 || ledger.Overruns > 12 || used < 0.9 {
+		if answered != 1000 || refused != 0 || told != 0 || ledger.Overruns > 12 || ledger.MostInFlight != 1 || used < 0.9 {
 			t.Errorf("%d answered, %d refused, %d told to wait; ledger %+v", answered, refused, told, ledger)
+		}
+		for i := 1; i < len(seen.at)-1; i++ {
+			// A spacing is counted from the start of a call that is answered, and from the end of one that is refused.
+			before, after := seen.at[i].Sub(seen.at[i-1])-50*time.Millisecond, seen.at[i+1].Sub(seen.at[i])
+			if seen.refused[i] && after < 2*before {
+				t.Errorf("call %d, %v after the one before, was refused, and the next came after %v", i, before, after)
+			}
+		}
+	})
+}
+
+// startAll puts calls for devices into the lane, in their order, and waits for them all.
+func startAll(t *testing.T, waiting *sync.WaitGroup, client *jasperclient.Client, caller jasperclient.Caller, first, devices int) {
+	t.Helper()
+	for i := range devices {
+		call, err := client.Start(jasperclient.UsageQuery{ICCID: jasperclient.ICCID(sandbox.GeneratedICCID(first + i))}, caller, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		waiting.Go(func() {
+			if _, err := call.Wait(t.Context()); err != nil && !errors.Is(err, context.Canceled) { // the client is closed
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// position is when Control Center was asked for a device, counted from 1.
+func (c *calls) position(device int) int {
+	return slices.Index(c.iccids, sandbox.GeneratedICCID(device)) + 1
+}
+
+func TestAnInteractiveQuestionAmongTenThousandBulkOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		controlCenter, err := sandbox.New(sandbox.WithFairUse(1, 5), sandbox.WithLatency(50*time.Millisecond), sandbox.WithDevices(12000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seen calls
+		client := clientOf(t, seen.of(controlCenter), jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 5, MaxWaiting: 10000, BulkShare: 10})
+		var waiting sync.WaitGroup
+		startAll(t, &waiting, client, jasperclient.Caller{Name: "bulk", Bulk: true}, 0, 10000)
+		time.Sleep(20*time.Second + 100*time.Millisecond)
+		before := controlCenter.Ledger().Calls
+		var one sync.WaitGroup
+		startAll(t, &one, client, jasperclient.Caller{Name: "dashboard"}, 10000, 1)
+		one.Wait()
+		client.Close() // the others need not have their turns
+		waiting.Wait()
+		turn := seen.position(10000) - before
+		t.Logf("10,000 bulk questions queued: the interactive one was served with turn %d after it came; ledger %+v", turn, controlCenter.Ledger().Counts)
+		if turn < 1 || turn > 2 || controlCenter.Ledger().Overruns != 0 {
+			t.Errorf("turn %d, ledger %+v", turn, controlCenter.Ledger())
+		}
+	})
+}
+
+func TestBulkQuestionsUnderAFloodOfInteractiveOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		controlCenter, err := sandbox.New(sandbox.WithFairUse(1, 5), sandbox.WithLatency(50*time.Millisecond), sandbox.WithDevices(2000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seen calls
+		client := clientOf(t, seen.of(controlCenter), jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 5, MaxWaiting: 1000, BulkShare: 10})
+		var waiting sync.WaitGroup
+		startAll(t, &waiting, client, jasperclient.Caller{Name: "dashboard"}, 1000, 1000)
+		startAll(t, &waiting, client, jasperclient.Caller{Name: "bulk", Bulk: true}, 0, 1000)
+		waiting.Wait()
+		const half = 500
+		bulk := 0
+		for _, iccid := range seen.iccids[:half] {
+			if iccid < sandbox.GeneratedICCID(1000) {
+				bulk++
+			}
+		}
+		t.Logf("1,000 interactive questions before 1,000 bulk ones: of the first %d calls %d were bulk", half, bulk)
+		if bulk < half/10-1 || bulk > half/10+1 {
+			t.Errorf("of the first %d calls %d were bulk, want a tenth", half, bulk)
+		}
+	})
+}
+
+func TestACallerWithOneQuestionBesideOneWithAThousand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		controlCenter, err := sandbox.New(sandbox.WithFairUse(1, 5), sandbox.WithLatency(50*time.Millisecond), sandbox.WithDevices(1001))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seen calls
+		client := clientOf(t, seen.of(controlCenter), jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 5, MaxWaiting: 1000})
+		var waiting sync.WaitGroup
+		startAll(t, &waiting, client, jasperclient.Caller{Name: "A"}, 0, 1000)
+		time.Sleep(20*time.Second + 100*time.Millisecond)
+		before := controlCenter.Ledger().Calls
+		startAll(t, &waiting, client, jasperclient.Caller{Name: "B"}, 1000, 1)
+		waiting.Wait()
+		turn := seen.position(1000) - before
+		t.Logf("beside A's 1,000 questions, B's one was served with turn %d after it came; ledger %+v", turn, controlCenter.Ledger().Counts)
+		if turn < 1 || turn > 3 || controlCenter.Ledger().Overruns != 0 {
+			t.Errorf("turn %d, ledger %+v", turn, controlCenter.Ledger())
 		}
 	})
 }

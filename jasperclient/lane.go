@@ -227,9 +227,10 @@ func (l *lane) leave(t *turn, outcome error) {
 	l.typical += (now.Sub(t.start) - l.typical) / weight
 	if refused := rateLimited(outcome); refused != nil {
 		l.pace.refused()
-		if next := now.Add(max(l.pace.spacing, refused.RetryAfter)); next.After(l.nextTurn) {
-			l.nextTurn = next
-		}
+		l.holdUntil(now.Add(max(l.pace.spacing, refused.RetryAfter)))
+	} else if unanswered(outcome) {
+		// Control Center may not know yet that nobody listens any more: to it, the call is still under way.
+		l.holdUntil(now.Add(l.pace.spacing))
 	} else if !upstreamFailed(outcome) && credentialsRefused(outcome) == nil { // which tell nothing of the limit
 		l.pace.answered()
 	}
@@ -237,6 +238,13 @@ func (l *lane) leave(t *turn, outcome error) {
 		l.turnAllAway(now)
 	}
 	l.advance()
+}
+
+// holdUntil lets no call start before a time.
+func (l *lane) holdUntil(next time.Time) {
+	if next.After(l.nextTurn) {
+		l.nextTurn = next
+	}
 }
 
 // turnAllAway is what those who wait get when the lane closes.

@@ -223,6 +223,29 @@ func TestTheLaneSlowsDownWhenItIsRefused(t *testing.T) {
 	})
 }
 
+// After a call that nobody answered, Control Center is given the time to notice that it is over.
+func TestTheLanePausesAfterACallWithoutAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for outcome, want := range map[error]time.Duration{
+			&UnavailableError{Err: context.DeadlineExceeded}: time.Second,
+			&UnavailableError{HTTPStatus: 502, Err: errPage}: 0,
+			&APIError{HTTPStatus: 500}:                       0,
+		} {
+			l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
+			slow, err := enter(t.Context(), l, Caller{}, atEnd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Second)
+			l.leave(slow, outcome)
+			start := time.Now()
+			if err := ride(t.Context(), l, nil); err != nil || time.Since(start) != want {
+				t.Errorf("after %v the next call came after %v (%v), want %v", outcome, time.Since(start), err, want)
+			}
+		}
+	})
+}
+
 // Whose call was refused goes before all who wait.
 func TestTheRefusedCallGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

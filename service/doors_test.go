@@ -65,6 +65,7 @@ type rig struct {
 	http     *http.Client
 	grpcAddr string
 	url      string
+	upstream string
 	calls    *atomic.Int32 // that reached the upstream
 	log      *lockedBuffer
 }
@@ -98,7 +99,7 @@ func newRig(t *testing.T, upstream http.Handler) *rig {
 	t.Cleanup(controlCenter.Close)
 	client := newClient(t, controlCenter.URL)
 	r := newRigFor(t, newService(t, service.AnswerConfig{CacheBytes: 1 << 20}, client))
-	r.calls = calls
+	r.calls, r.upstream = calls, controlCenter.URL
 	return r
 }
 

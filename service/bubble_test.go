@@ -1,0 +1,80 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/memnet"
+	"github.com/zoneusage/zoneusage/jasperclient"
+	"github.com/zoneusage/zoneusage/service"
+)
+
+// bubbleClient asks a Control Center in virtual time: over HTTP, through connections in memory. The client and the server
+// end with the test.
+func bubbleClient(t *testing.T, controlCenter http.Handler, fair jasperclient.FairUse, opts ...jasperclient.Option) *jasperclient.Client {
+	t.Helper()
+	listener := memnet.Listen()
+	server := &http.Server{Handler: controlCenter}
+	served := make(chan error)
+	go func() { served <- server.Serve(listener) }()
+	opts = append(opts, jasperclient.WithFairUse(fair), jasperclient.WithTransport(&http.Transport{DialContext: listener.Dial}))
+	client, err := jasperclient.New("http://127.0.0.1", jasperclient.Credentials{Username: "user", APIKey: apiKey}, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.Close()
+		_ = server.Close() // it ends in any case
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+// A replyHeader is what a call of the service sends beside its response, where there is no connection to send it on.
+type replyHeader struct{ md metadata.MD }
+
+// Method, SetHeader, SendHeader and SetTrailer implement grpc.ServerTransportStream.
+func (*replyHeader) Method() string { return usagev1.UsageService_GetDeviceUsageInZone_FullMethodName }
+
+func (h *replyHeader) SetHeader(md metadata.MD) error {
+	h.md = metadata.Join(h.md, md)
+	return nil
+}
+func (h *replyHeader) SendHeader(md metadata.MD) error { return h.SetHeader(md) }
+func (*replyHeader) SetTrailer(metadata.MD) error      { return nil }
+
+// askFrom asks the service itself, as a caller from a host.
+func askFrom(ctx context.Context, usage *service.UsageService, host string, req *request) reply {
+	header := &replyHeader{}
+	ctx = peer.NewContext(ctx, &peer.Peer{Addr: &net.TCPAddr{IP: net.ParseIP(host), Port: 1}})
+	ctx = grpc.NewContextWithServerTransportStream(ctx, header)
+	resp, err := usage.GetDeviceUsageInZone(ctx, req)
+	got := reply{response: resp, header: map[string]string{}}
+	for name, values := range header.md {
+		got.header[name] = values[0]
+	}
+	if err != nil {
+		got.status = status.Convert(err).Proto()
+	}
+	return got
+}
+
+// askWithin asks with a deadline, from one host.
+func askWithin(t *testing.T, patience time.Duration, usage *service.UsageService, req *request) reply {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return askFrom(ctx, usage, "192.0.2.1", req)
+}
