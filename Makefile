@@ -10,6 +10,10 @@ TOOL := go tool -modfile=tools/go.mod
 # How long each fuzz target runs in `make test`.
 FUZZTIME ?= 10s
 
+# The tests that skip themselves under the race detector, and those that log the figures of fair use.
+LONG := FiftyAccounts|ADay|TheCacheIsBounded
+FIGURES := Thousand|Half|Flood|ExpectedWait|TheToldWait|Dashboard|ThreeCalls|$(LONG)
+
 # What the contract must not break: the last release, or before there is one the last commit. A deliberate break
 # before the first release is `make test BREAKING_AGAINST=`.
 BREAKING_AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse --quiet --verify HEAD~1)
@@ -26,8 +30,14 @@ run: ## Serve, on the sandbox unless ZONEUSAGE_… configures a Control Center.
 test: lint proto unit fuzz ## Everything CI runs: linters, contract, tests with the race detector, fuzzing.
 
 .PHONY: unit
-unit: ## The tests alone, with the race detector.
+unit: ## The tests alone, with the race detector; those of a hundred thousand calls without it.
 	go test -race ./...
+	go test -run '$(LONG)' ./service
+
+.PHONY: bench
+bench: ## The figures of fair use, in virtual time, and benchmarks.
+	go test -v -count=1 -run '$(FIGURES)' ./jasperclient ./service | grep -E '^ +[a-z_]+_test.go|^(---|ok|FAIL)'
+	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZTIME (10s).

@@ -83,19 +83,20 @@ func filtered(usage *jasperclient.DeviceUsage, query jasperclient.UsageQuery) *j
 // bytes is the memory that the answer takes under its query: what it points to, and what the cache has for an entry.
 func (a *answer) bytes(query jasperclient.UsageQuery) uint32 {
 	const (
-		entry  = 256 // of the cache, measured
-		count  = 8   // of a count that was reported
-		record = 2   // strings that each record has of its own
+		entry = 256 // of the cache, measured
+		count = 8   // of a number that was reported
+		names = 16  // what the memory's size classes add to a record's two names
 	)
 	size := entry + int(unsafe.Sizeof(*a)) + len(query.ICCID) + len(query.RatePlan) + len(query.Zone)
 	if a.usage == nil {
 		return uint32(size)
 	}
-	size += int(unsafe.Sizeof(*a.usage)) + len(a.usage.ICCID)
+	size += int(unsafe.Sizeof(*a.usage)) + len(a.usage.ICCID) +
+		cap(a.usage.RatePlans)*int(unsafe.Sizeof(jasperclient.RatePlanUsage{}))
 	for _, plan := range a.usage.RatePlans {
-		size += int(unsafe.Sizeof(plan)) + len(plan.RatePlan)
+		size += len(plan.RatePlan) + cap(plan.Zones)*int(unsafe.Sizeof(jasperclient.ZoneUsage{}))
 		for _, zone := range plan.Zones {
-			size += int(unsafe.Sizeof(zone)) + len(zone.Zone) + record*count
+			size += len(zone.Zone) + names
 			for _, n := range []*int64{zone.DataBytes, zone.VoiceMTSeconds, zone.VoiceMOSeconds, zone.SMSMTMessages, zone.SMSMOMessages} {
 				if n != nil {
 					size += count

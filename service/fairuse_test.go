@@ -363,6 +363,44 @@ func TestADay(t *testing.T) {
 	})
 }
 
+// What is kept takes the memory that it may, and no more.
+func TestTheCacheIsBoundedByItsBytes(t *testing.T) {
+	long(t)
+	const devices = 40_000
+	controlCenter, err := sandbox.New(sandbox.WithCredentials("user", apiKey), sandbox.WithDevices(devices))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// In this goroutine, and without a network: nothing else allocates.
+	client := newClient(t, "http://127.0.0.1", jasperclient.WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+		answer := httptest.NewRecorder()
+		controlCenter.ServeHTTP(answer, r)
+		return answer.Result(), nil
+	})))
+	heapWith := func(usage *service.UsageService) uint64 {
+		for i := range devices {
+			if got := askWithin(t, time.Minute, usage, device(sandbox.GeneratedICCID(i))); got.response == nil {
+				t.Fatal(got.status)
+			}
+		}
+		runtime.GC()
+		runtime.GC() // empties the pools
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		runtime.KeepAlive(usage)
+		return stats.HeapAlloc
+	}
+	none := heapWith(newService(t, service.AnswerConfig{}, client))
+	for _, bound := range []uint64{4 << 20, 8 << 20} {
+		taken := heapWith(newService(t, service.AnswerConfig{CacheBytes: bound}, client)) - none
+		ratio := float64(taken) / float64(bound)
+		t.Logf("%d devices asked, a bound of %d KiB: %d KiB taken", devices, bound>>10, taken>>10)
+		if ratio < 0.75 || ratio > 1.1 {
+			t.Errorf("that is %.2f of the bound", ratio)
+		}
+	}
+}
+
 // A turn that comes too late is refused with the wait after which it would have come.
 func TestTheToldWaitIsRight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
