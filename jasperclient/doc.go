@@ -24,6 +24,10 @@
 // Control Center's own text or header has it.
 //
 // Control Center allows an account one call at a time and about one call a second, over all its users. A Client keeps to
-// that, whoever calls it: callers wait for their turn, first come first served, and who cannot have one before its
-// deadline is refused at once. So one account wants one Client; [WithFairUse] tells it what the account allows.
+// that, whoever calls it: calls wait for their turn, and who cannot have one before its deadline is refused at once. So
+// one account wants one Client; [WithFairUse] tells it what the account allows. A call that Control Center refuses for
+// coming too often, or that fails by its fault, is made at most three times, each time in a turn of its own.
+//
+// [Client.UsageInZone] is a call for one caller. [Client.Start] is one that several callers share, by [Call.Join], each
+// with a deadline of its own; it also says who the caller is, and whether its call lets others go first ([Caller]).
 package jasperclient
