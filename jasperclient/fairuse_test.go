@@ -12,30 +12,20 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zoneusage/zoneusage/internal/memnet"
+	"github.com/zoneusage/zoneusage/internal/memhttp"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
-// clientOf is a client of a sandbox over HTTP in memory, both of this bubble.
-func clientOf(t *testing.T, handler http.Handler, fair jasperclient.FairUse) *jasperclient.Client {
+// clientOf is a client of a Control Center in this bubble.
+func clientOf(t *testing.T, controlCenter http.Handler, fair jasperclient.FairUse) *jasperclient.Client {
 	t.Helper()
-	network := memnet.Listen()
-	server := &http.Server{Handler: handler}
-	served := make(chan error)
-	go func() { served <- server.Serve(network) }()
 	client, err := jasperclient.New("http://127.0.0.1", jasperclient.Credentials{Username: "sandbox", APIKey: "sandbox"},
-		jasperclient.WithTransport(&http.Transport{DialContext: network.Dial}), jasperclient.WithFairUse(fair))
+		jasperclient.WithTransport(memhttp.Serve(t, controlCenter)), jasperclient.WithFairUse(fair))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		client.Close()
-		_ = server.Close() // it ends in any case
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(client.Close)
 	return client
 }
 

@@ -2,7 +2,6 @@ package service_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"testing"
@@ -14,32 +13,16 @@ import (
 	"google.golang.org/grpc/status"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
-	"github.com/zoneusage/zoneusage/internal/memnet"
+	"github.com/zoneusage/zoneusage/internal/memhttp"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/service"
 )
 
-// bubbleClient asks a Control Center in virtual time: over HTTP, through connections in memory. The client and the server
-// end with the test.
+// bubbleClient asks a Control Center in this bubble.
 func bubbleClient(t *testing.T, controlCenter http.Handler, fair jasperclient.FairUse, opts ...jasperclient.Option) *jasperclient.Client {
 	t.Helper()
-	listener := memnet.Listen()
-	server := &http.Server{Handler: controlCenter}
-	served := make(chan error)
-	go func() { served <- server.Serve(listener) }()
-	opts = append(opts, jasperclient.WithFairUse(fair), jasperclient.WithTransport(&http.Transport{DialContext: listener.Dial}))
-	client, err := jasperclient.New("http://127.0.0.1", jasperclient.Credentials{Username: "user", APIKey: apiKey}, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		client.Close()
-		_ = server.Close() // it ends in any case
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-	})
-	return client
+	opts = append(opts, jasperclient.WithTransport(memhttp.Serve(t, controlCenter)), jasperclient.WithFairUse(fair))
+	return newClient(t, "http://127.0.0.1", opts...)
 }
 
 // A replyHeader is what a call of the service sends beside its response, where there is no connection to send it on.
