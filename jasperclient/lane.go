@@ -13,6 +13,7 @@ type lane struct {
 	mu       sync.Mutex
 	fair     FairUse
 	pace     pace
+	slowed   time.Time // when a refusal last lengthened the pace
 	nextTurn time.Time // before which no call starts
 	riding   map[*turn]struct{}
 	typical  time.Duration // of a call, a moving average
@@ -226,7 +227,10 @@ func (l *lane) leave(t *turn, outcome error) {
 	}
 	l.typical += (now.Sub(t.start) - l.typical) / weight
 	if refused := rateLimited(outcome); refused != nil {
-		l.pace.refused()
+		if t.start.After(l.slowed) { // a call from before tells nothing of the pace since
+			l.pace.refused()
+			l.slowed = now
+		}
 		l.holdUntil(now.Add(max(l.pace.spacing, refused.RetryAfter)))
 	} else if unanswered(outcome) {
 		// Control Center may not know yet that nobody listens any more: to it, the call is still under way.

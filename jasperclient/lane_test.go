@@ -223,6 +223,30 @@ func TestTheLaneSlowsDownWhenItIsRefused(t *testing.T) {
 	})
 }
 
+// Calls that were under way together and are refused together slow the lane down once.
+func TestTheLaneSlowsDownOnceForCallsRefusedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(FairUse{CallsInFlight: 3, CallsPerSecond: 1, MaxWaiting: 10})
+		var together []*turn
+		for range 3 {
+			turn, err := enter(t.Context(), l, Caller{}, atEnd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			together = append(together, turn)
+		}
+		for _, turn := range together {
+			l.leave(turn, errRateLimit)
+		}
+		if l.pace.spacing != 2*time.Second {
+			t.Errorf("the spacing is %v, want 2 s", l.pace.spacing)
+		}
+		if err := ride(t.Context(), l, errRateLimit); err != nil || l.pace.spacing != 4*time.Second {
+			t.Errorf("after the next refusal the spacing is %v (%v), want 4 s", l.pace.spacing, err)
+		}
+	})
+}
+
 // After a call that nobody answered, Control Center is given the time to notice that it is over.
 func TestTheLanePausesAfterACallWithoutAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
