@@ -42,8 +42,8 @@ func (c *Client) do(req *http.Request) (*answer, error) {
 
 // unavailable is err as an [UnavailableError], unless the call failed because the client was closed.
 func (c *Client) unavailable(status int, err error) error {
-	if closed := c.open.Err(); closed != nil {
-		return fmt.Errorf("jasperclient: waiting for control center: %w", closed)
+	if c.open.Err() != nil {
+		return ErrClosed
 	}
 	return &UnavailableError{HTTPStatus: status, Err: withoutURL(err)}
 }

@@ -13,12 +13,9 @@ import (
 // maxAttempts is how often a call is made whose failure is Control Center's, or comes from calling too often.
 const maxAttempts = 3
 
-// The wait before another attempt is random, up to a bound that doubles from the first to the greatest ("full jitter"):
-// those who failed together do not come back together.
-const (
-	firstBackoff = 500 * time.Millisecond
-	maxBackoff   = 5 * time.Second
-)
+// firstBackoff bounds the wait before the second attempt, and twice as much that before the third. The wait is random
+// ("full jitter"): those who failed together do not come back together.
+const firstBackoff = 500 * time.Millisecond
 
 // A Call is one question on its way to Control Center, shared by all callers who wait for it. When all of them have left,
 // it gives up its place in the lane; once it is under way it goes on, because its turn is spent.
@@ -41,10 +38,13 @@ type Call struct {
 	err   error
 }
 
-// Start puts a question into the lane for a caller, who then has to [Call.Wait]. It fails with a [QueryError], or at once
-// where the lane takes no calls. When the call ends, landed, unless it is nil, gets the outcome, with the time at which
-// Control Center was asked, before any caller does.
-func (c *Client) Start(q UsageQuery, caller Caller, landed func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
+// Start puts a question into the lane for a caller. Each Start that succeeds, and each [Call.Join] that reports true,
+// needs exactly one [Call.Wait]. It fails with a [QueryError]; with a [BusyError] where there is no place to wait; with
+// what closed the lane, an [UnavailableError] or an [APIError] for refused credentials; or with [ErrClosed].
+//
+// When the call ends, ended, unless it is nil, gets the outcome before any caller does, and must not block. It is also told
+// when Control Center was asked, the zero time where it was not.
+func (c *Client) Start(q UsageQuery, caller Caller, ended func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
 	q, err := q.valid()
 	if err != nil {
 		return nil, err
@@ -53,8 +53,8 @@ func (c *Client) Start(q UsageQuery, caller Caller, landed func(usage *DeviceUsa
 	call.waiting, call.abandon = context.WithCancel(c.open)
 	err = c.launch(call, func() {
 		call.run()
-		if landed != nil {
-			landed(call.usage, call.sent, call.err)
+		if ended != nil {
+			ended(call.usage, call.sent, call.err)
 		}
 		call.abandon() // now that its outcome is elsewhere
 		close(call.done)
@@ -66,9 +66,8 @@ func (c *Client) Start(q UsageQuery, caller Caller, landed func(usage *DeviceUsa
 	return call, nil
 }
 
-// Join lets another caller wait for the call, who then has to [Call.Wait]. It reports false, and the caller cannot, when
-// the call has ended, was given up, or has Control Center at work for longer than maxAge already, which may have counted
-// the usage by then.
+// Join lets another caller share the call, who has to [Call.Wait] for it. It reports false, and the caller does not, when
+// the call has ended or was given up, or when Control Center was asked more than maxAge ago: the answer can be that old.
 func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
 	call.mu.Lock()
 	defer call.mu.Unlock()
@@ -81,8 +80,9 @@ func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
 	return true
 }
 
-// Wait waits for the answer until ctx ends, or as soon as it is clear that there will be none before its deadline. The
-// package's documentation lists its errors.
+// Wait waits for the answer until ctx ends. It fails at once when the turn is expected too late for ctx's deadline, and
+// just before the deadline when others came first. The package's documentation lists its errors. A panic of the client's
+// transport goes on in each Wait.
 func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 	defer call.leave()
 	var lastMoment <-chan time.Time
@@ -99,7 +99,7 @@ func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 		}
 		select {
 		case <-call.done:
-			if panicked := (*panicError)(nil); errors.As(call.err, &panicked) {
+			if panicked, ok := call.err.(*panicError); ok { //nolint:errorlint // nothing wraps it
 				panic(panicked)
 			}
 			return call.usage, call.err
@@ -173,7 +173,7 @@ func (call *Call) run() {
 		}
 		at, pause := beforeAll, time.Duration(0)
 		if !refused {
-			at, pause = atHead, max(rand.N(min(firstBackoff<<(attempt-1), maxBackoff)), retryAfterOf(err))
+			at, pause = atHead, max(rand.N(firstBackoff<<(attempt-1)), retryAfterOf(err))
 		}
 		if !call.putBack(err, pause) || !call.pause(pause) {
 			return
@@ -187,7 +187,7 @@ func (call *Call) run() {
 }
 
 // attempt waits for the call's turn and asks Control Center.
-func (call *Call) attempt() (usage *DeviceUsage, err error) {
+func (call *Call) attempt() (usage *DeviceUsage, _ error) {
 	select {
 	case <-call.turn.granted:
 		if call.turn.err != nil {
@@ -196,10 +196,12 @@ func (call *Call) attempt() (usage *DeviceUsage, err error) {
 	case <-call.waiting.Done():
 	}
 	if !call.send() {
-		return nil, fmt.Errorf("jasperclient: waiting for a turn: %w", context.Canceled)
+		return nil, fmt.Errorf("jasperclient: waiting for a turn: %w", context.Cause(call.waiting))
 	}
-	defer func() { call.client.lane.leave(call.turn, err) }()
-	return call.client.ask(call.query)
+	var outcome error = &UnavailableError{Err: errors.New("a panic")}
+	defer func() { call.client.lane.leave(call.turn, outcome) }()
+	usage, outcome = call.client.ask(call.query)
+	return usage, outcome
 }
 
 // send notes that Control Center is asked now, unless everybody has left.

@@ -34,7 +34,7 @@ type Client struct {
 	lane      *lane
 
 	open  context.Context // until Close
-	close context.CancelFunc
+	close context.CancelCauseFunc
 	calls sync.WaitGroup
 
 	mu sync.Mutex // lets no call start while Close waits for those there are
@@ -67,8 +67,7 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// WithFairUse makes the calls that the account allows, in place of one at a time and one a second, with at most 1,000
-// of each class waiting and a tenth of the turns for bulk ones.
+// WithFairUse says what the account is allowed, in place of [DefaultFairUse].
 func WithFairUse(fair FairUse) Option {
 	return func(c *Client) error {
 		if err := fair.check(); err != nil {
@@ -106,9 +105,9 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		timeout:   defaultTimeout,
 		authorize: credentials.authorize,
 		userAgent: "jasperclient",
-		lane:      newLane(defaultFairUse),
+		lane:      newLane(DefaultFairUse()),
 	}
-	c.open, c.close = context.WithCancel(context.Background())
+	c.open, c.close = context.WithCancelCause(context.Background())
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
 			return nil, err
@@ -153,10 +152,14 @@ func (c *Client) Update(credentials Credentials, fair FairUse) error {
 	return nil
 }
 
-// Close ends every call there is, and lets go of the connections. Calls that come later fail.
+// BaseURL is where the API is: two clients of one BaseURL and user name are of the same account.
+func (c *Client) BaseURL() string { return c.base.String() }
+
+// Close ends every call there is, and lets go of the connections. These calls, and those that come later, fail with
+// [ErrClosed].
 func (c *Client) Close() {
 	c.mu.Lock()
-	c.close()
+	c.close(ErrClosed)
 	c.mu.Unlock()
 	c.calls.Wait()
 	c.http.CloseIdleConnections()
@@ -167,7 +170,7 @@ func (c *Client) launch(call *Call, run func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open.Err() != nil {
-		return errors.New("jasperclient: the client is closed")
+		return ErrClosed
 	}
 	if err := c.lane.enter(call.turn, atEnd); err != nil {
 		return err
@@ -196,7 +199,7 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	if strings.Contains(path, "/rws/api") {
 		return nil, fmt.Errorf("jasperclient: the base URL's path %s is not of version 1 of the API; leave it out", base.Path)
 	}
-	base.Path, base.RawPath = path+apiPath, ""
+	base.Host, base.Path, base.RawPath = strings.ToLower(base.Host), path+apiPath, ""
 	return base, nil
 }
 

@@ -16,8 +16,10 @@
 //   - *[BusyError]: the account has no turn for the call in time, Control Center was not asked.
 //   - *[QueryError]: the query itself is at fault, Control Center was not asked.
 //   - *[APIError]: Control Center refused; its Code says why.
-//   - *[UnavailableError]: Control Center did not answer, or something in front of it did.
+//   - *[UnavailableError]: Control Center did not answer, something in front of it did, or it was not asked because it
+//     failed again and again.
 //   - *[InvalidResponseError]: the answer cannot be trusted.
+//   - [ErrClosed]: the client was closed.
 //   - the context's error, when the caller's deadline passed or the caller left.
 //
 // No error, log line or formatted value of this package holds the API key. No error holds the ICCID either, unless

@@ -43,7 +43,8 @@ type APIError struct {
 	HTTPStatus int
 	// Message is the vendor's text, for people: never match on it.
 	Message string
-	// RetryAfter is the answer's Retry-After, 0 where it has none; Control Center is not known to send it.
+	// RetryAfter is how long to wait before asking again: the answer's Retry-After, which Control Center is not known to
+	// send, or, where that is longer, until the lane has a turn; 0 where neither is known.
 	RetryAfter time.Duration
 }
 
@@ -154,12 +155,16 @@ func (e *APIError) EarliestCycleStartDate() (Date, bool) {
 	return date, err == nil
 }
 
-// An UnavailableError means that Control Center could not be reached, broke off, or that something in front of it
-// answered in its place (an HTML page).
+// ErrClosed is the error of calls of a closed [Client].
+var ErrClosed = errors.New("jasperclient: the client is closed")
+
+// An UnavailableError means that Control Center could not be reached, broke off, that something in front of it answered in
+// its place (an HTML page), or that it was not asked because it failed again and again.
 type UnavailableError struct {
 	// HTTPStatus is the status of the answer; 0 where there was none.
 	HTTPStatus int
-	// RetryAfter is the answer's Retry-After, 0 where it has none.
+	// RetryAfter is how long to wait before asking again: the answer's Retry-After or, where that is longer, until the lane
+	// has a turn or opens; 0 where neither is known.
 	RetryAfter time.Duration
 	// Err is what went wrong.
 	Err error
@@ -188,8 +193,8 @@ func (e *InvalidResponseError) Error() string {
 // Unwrap gives what is wrong with the answer.
 func (e *InvalidResponseError) Unwrap() error { return e.Err }
 
-// A BusyError means that Control Center was not asked: the account has no turn for the caller before its deadline, or no
-// place to wait for one.
+// A BusyError means that Control Center was not asked: the account has no turn for the caller before its deadline, no
+// place to wait for one, or the call had to give its place to a caller with fewer.
 type BusyError struct {
 	// Wait is when a turn is expected.
 	Wait time.Duration

@@ -1,13 +1,16 @@
 package jasperclient
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // minCall is the time that a call takes at least, as far as deadlines are concerned: who has less left than this gets no
 // turn out of waiting.
 const minCall = 50 * time.Millisecond
 
-// late says why a turn that waits comes too late for a call to end before the deadline, as things stand now: a
-// [BusyError] with the expected wait; nil for one that comes in time, is due, or has come.
+// late says why a turn that waits comes too late for a call to end before the deadline, as things stand now; nil for one
+// that comes in time or has come.
 func (l *lane) late(t *turn, deadline time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -18,10 +21,23 @@ func (l *lane) late(t *turn, deadline time.Time) error {
 	if l.wait(l.waiting()-1) <= left { // even the last of all comes in time
 		return nil
 	}
-	if wait := l.expect(t); wait > 0 && wait > left {
-		return &BusyError{Wait: wait}
+	wait := l.expect(t)
+	if left > 0 && wait <= left {
+		return nil
 	}
-	return nil
+	if wait == 0 { // the call under way takes longer than calls do
+		wait = l.pace.spacing
+	}
+	return l.noTurn(wait)
+}
+
+// noTurn is why a turn would come too late: the account is busy or, while a call probes, Control Center fails.
+func (l *lane) noTurn(wait time.Duration) error {
+	var failing *UnavailableError
+	if errors.As(l.gate.reason, &failing) {
+		return &UnavailableError{HTTPStatus: failing.HTTPStatus, RetryAfter: wait, Err: failing.Err}
+	}
+	return &BusyError{Wait: wait}
 }
 
 // lateAfter says the same of a call that comes back to the lane, at the head of it, after a pause.
@@ -29,12 +45,12 @@ func (l *lane) lateAfter(pause time.Duration, deadline time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if wait := max(pause, l.wait(0)); wait > l.left(deadline) {
-		return &BusyError{Wait: wait}
+		return l.noTurn(wait)
 	}
 	return nil
 }
 
-// left is by when a call has to start to end before the deadline.
+// left is how long a call may still wait to start, and end before the deadline.
 func (l *lane) left(deadline time.Time) time.Duration {
 	return time.Until(deadline) - max(l.typical, minCall)
 }
@@ -78,7 +94,7 @@ func (l *lane) interactiveBefore(ahead int) int {
 func (l *lane) wait(ahead int) time.Duration {
 	now := time.Now()
 	first := max(l.nextTurn.Sub(now), 0)
-	if len(l.riding) >= l.limit() {
+	if len(l.inFlight) >= l.limit() {
 		first = max(first, l.nextEnd(now))
 	}
 	// A call takes its time too: where it is the longer one, the calls in flight set the pace.
@@ -89,7 +105,7 @@ func (l *lane) wait(ahead int) time.Duration {
 // nextEnd is when a call under way is expected to end.
 func (l *lane) nextEnd(now time.Time) time.Duration {
 	end := l.typical
-	for t := range l.riding {
+	for t := range l.inFlight {
 		end = min(end, t.start.Add(l.typical).Sub(now))
 	}
 	return max(end, 0)

@@ -12,12 +12,16 @@ type FairUse struct {
 	CallsPerSecond float64
 	// MaxWaiting is how many calls of each class may wait for their turn.
 	MaxWaiting int
-	// BulkShare is the least part of the turns, in percent, that bulk calls get while others wait too; below 100.
+	// BulkShare is the least part of the turns, in percent, that bulk calls get while others wait too: 0 to 99. At 0 they
+	// get only what the others leave.
 	BulkShare int
 }
 
-// defaultFairUse is the policy's own: what an account has that nothing else is known of.
-var defaultFairUse = FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1000, BulkShare: 10}
+// DefaultFairUse is for an account of which nothing else is known: one call at a time and one a second, at most 1,000
+// calls of each class waiting, and a tenth of the turns for bulk calls.
+func DefaultFairUse() FairUse {
+	return FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1000, BulkShare: 10}
+}
 
 // maxCallsPerSecond keeps the spacing above the clock's resolution.
 const maxCallsPerSecond = 1e6

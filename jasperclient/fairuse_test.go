@@ -144,7 +144,7 @@ func startAll(t *testing.T, waiting *sync.WaitGroup, client *jasperclient.Client
 			return
 		}
 		waiting.Go(func() {
-			if _, err := call.Wait(t.Context()); err != nil && !errors.Is(err, context.Canceled) { // the client is closed
+			if _, err := call.Wait(t.Context()); err != nil && !errors.Is(err, jasperclient.ErrClosed) { // the client is closed
 				t.Error(err)
 			}
 		})

@@ -56,8 +56,9 @@ func (g *gate) pass(outcome error, now time.Time) bool {
 	if g.reason == nil && g.failures < failuresToClose {
 		return false
 	}
-	g.reason = &UnavailableError{HTTPStatus: httpStatusOf(outcome), Err: fmt.Errorf("no call is made for %s after %d failures in a row: %w",
-		recoveryTime, g.failures, outcome)}
-	g.reopens = now.Add(recoveryTime)
+	// The outcome is told, not wrapped: who is turned away has not got Control Center's answer.
+	g.reason = &UnavailableError{HTTPStatus: httpStatusOf(outcome),
+		Err: fmt.Errorf("no call is made after %d failures in a row; the last: %v", g.failures, outcome)} //nolint:errorlint // see above
+	g.reopens = now.Add(max(recoveryTime, retryAfterOf(outcome)))
 	return true
 }

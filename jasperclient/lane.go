@@ -14,8 +14,9 @@ type lane struct {
 	fair     FairUse
 	pace     pace
 	slowed   time.Time // when a refusal last lengthened the pace
+	updated  time.Time // when the account last got other credentials
 	nextTurn time.Time // before which no call starts
-	riding   map[*turn]struct{}
+	inFlight map[*turn]struct{}
 	typical  time.Duration // of a call, a moving average
 	gate     gate
 	timer    *time.Timer // wakes the lane at nextTurn
@@ -54,7 +55,7 @@ const (
 )
 
 func newLane(fair FairUse) *lane {
-	return &lane{fair: fair, pace: newPace(fair.spacing()), riding: map[*turn]struct{}{}}
+	return &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}}
 }
 
 func (f FairUse) spacing() time.Duration {
@@ -70,6 +71,7 @@ func (l *lane) update(fair FairUse) {
 		l.pace = newPace(base)
 	}
 	l.fair = fair
+	l.updated = time.Now()
 	if credentialsRefused(l.gate.reason) != nil {
 		l.gate = gate{}
 	}
@@ -86,7 +88,7 @@ func (l *lane) enter(t *turn, at rank) error {
 	if at == beforeAll {
 		t.place, t.again = l.refused.PushBack(t), true
 	} else {
-		l.queueOf(t).push(t, at == atHead)
+		l.queueOf(t).push(t, at)
 	}
 	if q := l.queueOf(t); at == atEnd && q.waiting > l.fair.MaxWaiting {
 		l.turnAway(q.excess(t))
@@ -117,25 +119,31 @@ func (l *lane) remove(t *turn) {
 
 // turnAway tells a turn that waits that there is no place for it.
 func (l *lane) turnAway(t *turn) {
-	t.err = &BusyError{Wait: l.expect(t)}
+	t.err = l.noTurn(l.expect(t))
 	l.remove(t)
 	close(t.granted)
 }
 
-// raise makes a bulk turn that waits the interactive caller's, who waits for the same call.
+// raise gives a turn that waits to another caller of the same call, where that brings it forward: from bulk to interactive,
+// or to a shorter line than the one it stands in.
 func (l *lane) raise(t *turn, caller Caller) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !t.caller.Bulk || caller.Bulk {
+	waits := t.place != nil && !t.again
+	sooner := t.caller.Bulk && !caller.Bulk
+	if t.caller.Bulk == caller.Bulk && waits {
+		q := l.queueOf(t)
+		sooner = q.length(caller.Name) < q.before(t)
+	}
+	if !sooner {
 		return
 	}
-	waits := t.place != nil && !t.again
 	if waits {
 		l.remove(t)
 	}
 	t.caller = caller
 	if waits {
-		l.queueOf(t).push(t, false)
+		l.queueOf(t).push(t, atEnd)
 	}
 }
 
@@ -147,10 +155,10 @@ func (l *lane) withdraw(t *turn) {
 		l.remove(t)
 		return
 	}
-	if _, ok := l.riding[t]; !ok {
+	if _, ok := l.inFlight[t]; !ok {
 		return
 	}
-	delete(l.riding, t)
+	delete(l.inFlight, t)
 	if l.nextTurn.Equal(t.next) { // no later turn depends on it
 		l.nextTurn = t.before
 	}
@@ -159,14 +167,14 @@ func (l *lane) withdraw(t *turn) {
 
 // advance grants the turns that are due and sees that the next one will be.
 func (l *lane) advance() {
-	for l.waiting() > 0 && len(l.riding) < l.limit() {
+	for l.waiting() > 0 && len(l.inFlight) < l.limit() {
 		now := time.Now()
 		if wait := l.nextTurn.Sub(now); wait > 0 {
 			l.wake(wait)
 			return
 		}
 		t := l.pop()
-		l.riding[t] = struct{}{}
+		l.inFlight[t] = struct{}{}
 		t.start, t.before, t.next = now, l.nextTurn, now.Add(l.pace.spacing)
 		l.nextTurn = t.next
 		close(t.granted)
@@ -220,28 +228,40 @@ func (l *lane) leave(t *turn, outcome error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	delete(l.riding, t)
-	const weight = 8 // of what the average has seen so far
-	if l.typical == 0 {
-		l.typical = now.Sub(t.start)
+	delete(l.inFlight, t)
+	if !unanswered(outcome) {
+		l.took(now.Sub(t.start))
 	}
-	l.typical += (now.Sub(t.start) - l.typical) / weight
-	if refused := rateLimited(outcome); refused != nil {
+	refused := credentialsRefused(outcome) != nil
+	switch {
+	case rateLimited(outcome) != nil:
 		if t.start.After(l.slowed) { // a call from before tells nothing of the pace since
 			l.pace.refused()
 			l.slowed = now
 		}
-		l.holdUntil(now.Add(max(l.pace.spacing, refused.RetryAfter)))
-	} else if unanswered(outcome) {
+		l.holdUntil(now.Add(max(l.pace.spacing, retryAfterOf(outcome))))
+	case unanswered(outcome):
 		// Control Center may not know yet that nobody listens any more: to it, the call is still under way.
 		l.holdUntil(now.Add(l.pace.spacing))
-	} else if !upstreamFailed(outcome) && credentialsRefused(outcome) == nil { // which tell nothing of the limit
+	case upstreamFailed(outcome):
+		l.holdUntil(now.Add(retryAfterOf(outcome)))
+	case !refused: // which says nothing of the limit
 		l.pace.answered()
 	}
-	if l.gate.pass(outcome, now) {
+	old := refused && t.start.Before(l.updated) // it was the credentials before these
+	if !old && l.gate.pass(outcome, now) {
 		l.turnAllAway(now)
 	}
 	l.advance()
+}
+
+// took takes in how long a call took that was answered.
+func (l *lane) took(call time.Duration) {
+	const weight = 8 // of what the average has seen so far
+	if l.typical == 0 {
+		l.typical = call
+	}
+	l.typical += (call - l.typical) / weight
 }
 
 // holdUntil lets no call start before a time.

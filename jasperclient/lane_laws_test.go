@@ -100,8 +100,8 @@ func startsOf(t *testing.T, l *lane, all []passenger) []time.Duration {
 		})
 	}
 	riding.Wait()
-	if l.waiting() != 0 || len(l.riding) != 0 {
-		t.Errorf("%d still wait, %d are under way", l.waiting(), len(l.riding))
+	if l.waiting() != 0 || len(l.inFlight) != 0 {
+		t.Errorf("%d still wait, %d are under way", l.waiting(), len(l.inFlight))
 	}
 	return starts
 }

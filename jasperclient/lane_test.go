@@ -394,8 +394,15 @@ func TestTheLaneIsUpdated(t *testing.T) {
 		l.mu.Unlock()
 		<-waits.granted
 		l.leave(waits, &APIError{Code: CodeInvalidCredentials, HTTPStatus: 401})
+		time.Sleep(time.Second)
+		old, err := enter(t.Context(), newLane(fair), Caller{}, atEnd) // stands for a call that began before
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
 		fair.CallsPerSecond = 5
 		l.update(fair)
+		l.leave(old, &APIError{Code: CodeInvalidCredentials, HTTPStatus: 401})
 		if err := ride(t.Context(), l, nil); err != nil || l.pace.spacing != 200*time.Millisecond {
 			t.Errorf("spacing %v, %v", l.pace.spacing, err)
 		}

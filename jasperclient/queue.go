@@ -16,8 +16,8 @@ type line struct {
 	turns list.List // of *turn
 }
 
-// push puts the turn at the end of its caller's line, or at its head.
-func (q *queue) push(t *turn, head bool) {
+// push puts the turn at the end or the head of its caller's line.
+func (q *queue) push(t *turn, at rank) {
 	place, ok := q.lines[t.caller.Name]
 	if !ok {
 		if q.lines == nil {
@@ -27,7 +27,7 @@ func (q *queue) push(t *turn, head bool) {
 		q.lines[t.caller.Name] = place
 	}
 	l := place.Value.(*line)
-	if head {
+	if at == atHead {
 		t.place = l.turns.PushFront(t)
 	} else {
 		t.place = l.turns.PushBack(t)
@@ -60,11 +60,8 @@ func (q *queue) remove(t *turn) {
 // ahead is how many turns of the class come before one that waits.
 func (q *queue) ahead(t *turn) int {
 	own := q.lines[t.caller.Name]
-	before := own.Value.(*line).turns.Len() - 1
-	for later := t.place.Next(); later != nil; later = later.Next() { // mostly none: the question comes with the call
-		before--
-	}
-	n, rounds := before, before+1 // a line in front of the own one has one more turn than one behind
+	n := q.before(t)
+	rounds := n + 1 // a line in front of the own one has one more turn than one behind
 	for place := q.ring.Front(); place != nil; place = place.Next() {
 		if place == own {
 			rounds--
@@ -73,6 +70,23 @@ func (q *queue) ahead(t *turn) int {
 		n += min(place.Value.(*line).turns.Len(), rounds)
 	}
 	return n
+}
+
+// before is how many turns come before one that waits in its caller's line.
+func (q *queue) before(t *turn) int {
+	n := q.length(t.caller.Name) - 1
+	for later := t.place.Next(); later != nil; later = later.Next() { // mostly none: the question comes with the call
+		n--
+	}
+	return n
+}
+
+// length is how many turns of the caller wait.
+func (q *queue) length(name string) int {
+	if place, ok := q.lines[name]; ok {
+		return place.Value.(*line).turns.Len()
+	}
+	return 0
 }
 
 // excess is the turn to go where t is one too many: the last one of the longest line, which is t where its own is among
