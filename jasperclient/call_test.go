@@ -149,6 +149,25 @@ func TestWhoIsOvertakenIsToldBeforeItsDeadline(t *testing.T) {
 	})
 }
 
+// Who waits behind a call that takes longer than calls do is told before its deadline too.
+func TestWhoWaitsBehindAHangingCallIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := clientOf(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), perSecond)
+		var waiting sync.WaitGroup
+		waiting.Go(func() { _, _ = client.UsageInZone(t.Context(), question) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		var busy *jasperclient.BusyError
+		if _, err := client.UsageInZone(ctx, question); !errors.As(err, &busy) || busy.Wait <= 0 || time.Since(start) >= 3*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		client.Close()
+		waiting.Wait()
+	})
+}
+
 func TestACallIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		control := &script{steps: []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {

@@ -1,24 +1,24 @@
 package jasperclient
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // minCall is the time that a call takes at least, as far as deadlines are concerned: who has less left than this gets no
 // turn out of waiting.
 const minCall = 50 * time.Millisecond
 
-// late says why a turn that waits comes too late for a call to end before the deadline, as things stand now; nil for one
-// that comes in time or has come.
+// late says why a call will not end before the deadline, as things stand now: its turn comes too late, or at the last
+// moment it still probes a Control Center that fails; nil when it may.
 func (l *lane) late(t *turn, deadline time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	left := l.left(deadline)
+	if _, underWay := l.inFlight[t]; underWay && l.gate.failing() != nil && left <= 0 {
+		return l.noTurn(l.pace.spacing) // the call fails as those before it did
+	}
 	if t.place == nil {
 		return nil
 	}
-	left := l.left(deadline)
-	if l.wait(l.waiting()-1) <= left { // even the last of all comes in time
+	if left > 0 && l.wait(l.waiting()-1) <= left { // even the last of all comes in time
 		return nil
 	}
 	wait := l.expect(t)
@@ -31,15 +31,6 @@ func (l *lane) late(t *turn, deadline time.Time) error {
 	return l.noTurn(wait)
 }
 
-// noTurn is why a turn would come too late: the account is busy or, while a call probes, Control Center fails.
-func (l *lane) noTurn(wait time.Duration) error {
-	var failing *UnavailableError
-	if errors.As(l.gate.reason, &failing) {
-		return &UnavailableError{HTTPStatus: failing.HTTPStatus, RetryAfter: wait, Err: failing.Err}
-	}
-	return &BusyError{Wait: wait}
-}
-
 // lateAfter says the same of a call that comes back to the lane, at the head of it, after a pause.
 func (l *lane) lateAfter(pause time.Duration, deadline time.Time) error {
 	l.mu.Lock()
@@ -48,6 +39,14 @@ func (l *lane) lateAfter(pause time.Duration, deadline time.Time) error {
 		return l.noTurn(wait)
 	}
 	return nil
+}
+
+// noTurn is why a turn would come too late: the account is busy or, while a call probes, Control Center fails.
+func (l *lane) noTurn(wait time.Duration) error {
+	if failing := l.gate.failing(); failing != nil {
+		return &UnavailableError{HTTPStatus: failing.HTTPStatus, RetryAfter: wait, Err: failing.Err}
+	}
+	return &BusyError{Wait: wait}
 }
 
 // left is how long a call may still wait to start, and end before the deadline.

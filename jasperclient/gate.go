@@ -1,7 +1,6 @@
 package jasperclient
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -29,10 +28,16 @@ func (g *gate) shut(now time.Time) error {
 	if g.reason == nil || left <= 0 {
 		return nil
 	}
-	if unavailable := (*UnavailableError)(nil); errors.As(g.reason, &unavailable) {
-		return &UnavailableError{HTTPStatus: unavailable.HTTPStatus, RetryAfter: left, Err: unavailable.Err}
+	if failing := g.failing(); failing != nil {
+		return &UnavailableError{HTTPStatus: failing.HTTPStatus, RetryAfter: left, Err: failing.Err}
 	}
 	return g.reason
+}
+
+// failing is why the gate is not open where Control Center failed; nil where it refused the credentials, or is open.
+func (g *gate) failing() *UnavailableError {
+	failing, _ := g.reason.(*UnavailableError) //nolint:errorlint // the gate made it itself
+	return failing
 }
 
 // probing reports whether one call at a time finds out if the reason is gone.

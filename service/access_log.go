@@ -76,7 +76,7 @@ const (
 	doorREST = "rest"
 )
 
-// restCaller tells the same of a request that the gateway refused.
+// restCaller is the door and the peer of a request that the gateway refused.
 func restCaller(r *http.Request) []slog.Attr {
 	return []slog.Attr{slog.String("door", doorREST), slog.String("peer", hostOf(r.RemoteAddr))}
 }

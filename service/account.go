@@ -2,10 +2,12 @@ package service
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"google.golang.org/grpc/metadata"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/jasperclient"
@@ -36,11 +38,11 @@ type AnswerConfig struct {
 // An account is one with the questions that are on their way to it, and the answers that are kept.
 type account struct {
 	Account
-	serveStale time.Duration
+	cfg AnswerConfig
 
 	answers *otter.Cache[jasperclient.UsageQuery, *answer]
 	mu      sync.Mutex // so that an answer is kept before its call is gone
-	calls   map[jasperclient.UsageQuery]*flight
+	flights map[jasperclient.UsageQuery]*flight
 }
 
 // A flight is a query on its way to Control Center.
@@ -49,15 +51,15 @@ type flight struct {
 	call  *jasperclient.Call
 }
 
-func newAccount(a Account, serveStale time.Duration) *account {
+func newAccount(a Account, cfg AnswerConfig) *account {
 	return &account{
-		Account:    a,
-		serveStale: serveStale,
+		Account: a,
+		cfg:     cfg,
 		answers: otter.Must(&otter.Options[jasperclient.UsageQuery, *answer]{
 			MaximumWeight: 1, // until it is known how many accounts share the memory
 			Weigher:       func(query jasperclient.UsageQuery, kept *answer) uint32 { return kept.bytes(query) },
 		}),
-		calls: map[jasperclient.UsageQuery]*flight{},
+		flights: map[jasperclient.UsageQuery]*flight{},
 	}
 }
 
@@ -74,6 +76,14 @@ func whole(query jasperclient.UsageQuery) jasperclient.UsageQuery {
 	return query
 }
 
+// servedBy are the queries whose answers can serve the question: its own and, if it has filters, the one without them.
+func (q question) servedBy() []jasperclient.UsageQuery {
+	if whole := whole(q.query); whole != q.query {
+		return []jasperclient.UsageQuery{q.query, whole}
+	}
+	return []jasperclient.UsageQuery{q.query}
+}
+
 // A finding is the answer to one question.
 type finding struct {
 	usage  *jasperclient.DeviceUsage
@@ -82,14 +92,25 @@ type finding struct {
 	age    time.Duration // of an answer that is not live
 }
 
+// header says where an answer is from, and how old it is; nothing of a refusal that is not kept.
+func (f finding) header() metadata.MD {
+	switch {
+	case f.source == sourceCache || f.source == sourceStale:
+		return metadata.Pairs(headerSource, f.source, headerAge, strconv.Itoa(int(f.age.Seconds())))
+	case f.err == nil:
+		return metadata.Pairs(headerSource, f.source)
+	}
+	return nil
+}
+
 // ask answers a question from what is kept, or else with one call of Control Center for all who ask the same.
 func (a *account) ask(ctx context.Context, q question) finding {
-	found := a.find(ctx, q, true)
-	if a.serveStale == 0 || q.maxAge != nil || reasonOf(found.err) != usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE {
+	found := a.find(ctx, q, q.servedBy())
+	if a.cfg.ServeStale == 0 || q.maxAge != nil || reasonOf(found.err) != usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE {
 		return found
 	}
 	stale := a.kept(q, sourceStale, func(kept *answer, now time.Time) bool {
-		return kept.err == nil && kept.within(a.serveStale, now)
+		return kept.err == nil && kept.within(a.cfg.ServeStale, now)
 	})
 	if stale != nil {
 		return *stale
@@ -97,9 +118,9 @@ func (a *account) ask(ctx context.Context, q question) finding {
 	return found
 }
 
-// find does so with a call for the device's whole usage where one is on its way, and may be shared.
-func (a *account) find(ctx context.Context, q question, share bool) finding {
-	kept, flight, err := a.board(q, share)
+// find does so by the answers and flights of the queries.
+func (a *account) find(ctx context.Context, q question, queries []jasperclient.UsageQuery) finding {
+	kept, flight, err := a.join(q, queries)
 	switch {
 	case kept != nil:
 		return *kept
@@ -109,14 +130,14 @@ func (a *account) find(ctx context.Context, q question, share bool) finding {
 	usage, err := flight.call.Wait(ctx)
 	if err == nil && flight.query != q.query {
 		if usage = filtered(usage, q.query); usage == nil {
-			return a.find(ctx, q, false)
+			return a.find(ctx, q, queries[:1])
 		}
 	}
 	return finding{usage: usage, err: err, source: sourceLive}
 }
 
-// board gives the kept answer to the question, or else its flight.
-func (a *account) board(q question, share bool) (*finding, *flight, error) {
+// join gives the kept answer to the question, or else a flight to wait for, one of the queries' or a new one.
+func (a *account) join(q question, queries []jasperclient.UsageQuery) (*finding, *flight, error) {
 	fresh := func(kept *answer, now time.Time) bool { return kept.fresh(q.maxAge, now) }
 	if kept := a.kept(q, sourceCache, fresh); kept != nil {
 		return kept, nil, nil
@@ -130,12 +151,12 @@ func (a *account) board(q question, share bool) (*finding, *flight, error) {
 	if q.maxAge != nil {
 		maxAge = *q.maxAge
 	}
-	for _, query := range []jasperclient.UsageQuery{q.query, whole(q.query)} {
-		if flight := a.calls[query]; flight != nil && (share || query == q.query) && flight.call.Join(q.caller, maxAge) {
+	for _, query := range queries {
+		if flight := a.flights[query]; flight != nil && flight.call.Join(q.caller, maxAge) {
 			return nil, flight, nil
 		}
 	}
-	flight, err := a.depart(q)
+	flight, err := a.start(q)
 	return nil, flight, err
 }
 
@@ -143,7 +164,7 @@ func (a *account) board(q question, share bool) (*finding, *flight, error) {
 // leave; nil for none.
 func (a *account) kept(q question, source string, will func(kept *answer, now time.Time) bool) *finding {
 	now := time.Now()
-	for _, query := range []jasperclient.UsageQuery{q.query, whole(q.query)} {
+	for _, query := range q.servedBy() {
 		kept, ok := a.answers.GetIfPresent(query)
 		if !ok || !will(kept, now) {
 			continue
@@ -159,22 +180,22 @@ func (a *account) kept(q question, source string, will func(kept *answer, now ti
 	return nil
 }
 
-// depart starts a flight. Its answer is kept in the moment when it can no longer be joined.
-func (a *account) depart(q question) (*flight, error) {
+// start starts a flight. Its answer is kept in the moment when it can no longer be joined.
+func (a *account) start(q question) (*flight, error) {
 	f := &flight{query: q.query}
 	call, err := a.Client.Start(q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.keep(q.query, usage, sent, err)
-		if a.calls[q.query] == f {
-			delete(a.calls, q.query)
+		if a.flights[q.query] == f {
+			delete(a.flights, q.query)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	f.call = call
-	a.calls[q.query] = f
+	a.flights[q.query] = f
 	return f, nil
 }
 
@@ -183,8 +204,10 @@ func (a *account) depart(q question) (*flight, error) {
 func (a *account) keep(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, sent time.Time, err error) {
 	var kept *answer
 	switch {
+	case a.cfg.CacheBytes == 0:
+		return
 	case err == nil:
-		kept = newAnswer(usage, sent)
+		kept = newAnswer(query, usage, sent)
 	case reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND:
 		query, kept = whole(query), &answer{err: err, sent: sent}
 	default:

@@ -19,17 +19,18 @@ const (
 
 // An answer is what Control Center said of a device: its usage, or that it knows no such device. It does not change.
 type answer struct {
-	usage *jasperclient.DeviceUsage
-	err   error     // in place of usage
-	sent  time.Time // when Control Center was asked, by this machine's clock: the answer is no older
-	ends  time.Time // when its cycle ends, by the same clock; zero for a cycle that was over, or none
+	usage   *jasperclient.DeviceUsage
+	err     error     // in place of usage
+	sent    time.Time // when Control Center was asked, by this machine's clock: the answer is no older
+	current bool      // it is about the current cycle
+	ends    time.Time // when that cycle ends, by the same clock; zero where it was over before
 }
 
-func newAnswer(usage *jasperclient.DeviceUsage, sent time.Time) *answer {
-	a := &answer{usage: usage, sent: sent}
+func newAnswer(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, sent time.Time) *answer {
+	a := &answer{usage: usage, sent: sent, current: query.CycleStartDate.IsZero()}
 	// The end is the cycle's last second. Control Center's clock need not be this one.
 	if left := usage.CycleEnd.Add(time.Second).Sub(usage.Timestamp); left > 0 {
-		a.ends = sent.Add(left)
+		a.current, a.ends = true, sent.Add(left)
 	}
 	return a
 }
@@ -43,7 +44,7 @@ func (a *answer) fresh(maxAge *time.Duration, now time.Time) bool {
 		oldest = *maxAge
 	case a.err != nil:
 		oldest = unknownFor
-	case !a.ends.IsZero():
+	case a.current:
 		oldest = currentFor
 	}
 	return oldest > 0 && a.within(oldest, now)

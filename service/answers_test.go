@@ -2,8 +2,12 @@ package service_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -238,6 +242,43 @@ func TestWhoAsksNowSharesNoCallOnItsWay(t *testing.T) {
 	})
 }
 
+// An answer about the current cycle is one for a minute, though Control Center still gives a cycle that is over.
+func TestACycleThatIsOverCanBeTheCurrentOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		usage := newService(t, keep, bubbleClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			answer := httptest.NewRecorder()
+			writeUsage(answer, r)
+			over := strings.Replace(answer.Body.String(), `"timeStamp":"2016-11-10T05:31:17`, `"timeStamp":"2016-11-10T05:31:37`, 1)
+			_, _ = io.WriteString(w, over)
+		}), unhurried))
+		askWithin(t, time.Minute, usage, example())
+		time.Sleep(time.Minute)
+		askWithin(t, time.Minute, usage, example())
+		if calls.Load() != 1 {
+			t.Errorf("%d calls within a minute", calls.Load())
+		}
+		time.Sleep(time.Nanosecond)
+		askWithin(t, time.Minute, usage, example())
+		if calls.Load() != 2 {
+			t.Errorf("%d calls after a minute", calls.Load())
+		}
+	})
+}
+
+func TestWithoutMemoryNothingIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedgered(t, service.AnswerConfig{}, unhurried)
+		for range 10 {
+			askWithin(t, time.Minute, l.usage, example())
+		}
+		if calls := l.sandbox.Ledger().Calls; calls != 10 {
+			t.Errorf("%d calls for 10 questions", calls)
+		}
+	})
+}
+
 func TestAThousandEqualQuestionsAreOneCall(t *testing.T) {
 	controlCenter, err := sandbox.New(sandbox.WithCredentials("user", apiKey), sandbox.WithLatency(50*time.Millisecond), sandbox.WithFairUse(1, 0))
 	if err != nil {
@@ -295,6 +336,23 @@ func TestStaleAnswersAreServedOnDemandAlone(t *testing.T) {
 			})
 		})
 	}
+	synctest.Test(t, func(t *testing.T) { // down it is too where it hangs: so the lane finds, after five calls of 30 s
+		l := newLedgered(t, service.AnswerConfig{CacheBytes: 1 << 20, ServeStale: time.Hour}, jasperclient.DefaultFairUse())
+		askWithin(t, time.Minute, l.usage, example())
+		if err := l.sandbox.SetFaults(sandbox.Fault{Kind: sandbox.FaultHang, Share: 1}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		for range 2 {
+			askWithin(t, 10*time.Minute, l.usage, device("8999901000000000019"))
+		}
+		for range 60 { // the closed lane, the probes that hang, and who comes while they do
+			time.Sleep(5 * time.Second)
+			if got := askWithin(t, 10*time.Second, l.usage, example()); got.header["x-usage-source"] != "stale" {
+				t.Errorf("header %v, %v", got.header, got.status)
+			}
+		}
+	})
 	synctest.Test(t, func(t *testing.T) { // what Control Center refuses, it refuses
 		l := newLedgered(t, service.AnswerConfig{CacheBytes: 1 << 20, ServeStale: time.Hour}, unhurried)
 		askWithin(t, time.Minute, l.usage, example())

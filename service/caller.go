@@ -15,8 +15,9 @@ import (
 // headerClass is how a caller lets others go first.
 const headerClass = "x-usage-class"
 
-// callerOf is who waits in the account's lane: callers are told apart by the host they call from.
-func callerOf(ctx context.Context) (jasperclient.Caller, error) {
+// callerOf is who waits in the account's lane, callers being told apart by the host they call from; a class that is none is
+// added to bad.
+func callerOf(ctx context.Context, bad *requestError) jasperclient.Caller {
 	_, addr := originOf(ctx)
 	caller := jasperclient.Caller{Name: hostOf(addr)}
 	for _, class := range metadata.ValueFromIncomingContext(ctx, headerClass) {
@@ -26,12 +27,10 @@ func callerOf(ctx context.Context) (jasperclient.Caller, error) {
 		case "interactive", "":
 		default:
 			const shown = 40
-			var bad requestError
 			bad.violate(headerClass, fmt.Errorf("%.*q is no class; send bulk, or interactive or nothing", shown, class))
-			return caller, &bad
 		}
 	}
-	return caller, nil
+	return caller
 }
 
 // isInProcess tells the gateway's connection from a caller's.

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -104,7 +105,8 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 			return
 		}
 		more := new(requestError)
-		if _, err := validate(req); errors.As(err, &more) {
+		ctx := metadata.NewIncomingContext(r.Context(), metadata.MD{headerClass: r.Header.Values(headerClass)})
+		if _, err := validate(ctx, req); errors.As(err, &more) {
 			bad.violations = append(bad.violations, more.violations...)
 		}
 		if account := g.usage.account(req.GetAccount()); account != nil {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -49,8 +50,9 @@ type unknownAccountError struct{ name string }
 func (e *unknownAccountError) Error() string { return fmt.Sprintf("there is no account %q", e.name) }
 
 // validate reads the request as a question, or fails with a requestError that tells every field at fault.
-func validate(req *usagev1.GetDeviceUsageInZoneRequest) (question, error) {
+func validate(ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest) (question, error) {
 	var bad requestError
+	caller := callerOf(ctx, &bad)
 	var maxAge *time.Duration
 	query := jasperclient.UsageQuery{RatePlan: req.GetRatePlan(), Zone: req.GetZone()}
 	var err error
@@ -76,7 +78,7 @@ func validate(req *usagev1.GetDeviceUsageInZoneRequest) (question, error) {
 			bad.violate("max_age", errors.New("an age is not negative; give 0 to ask Control Center now"))
 		}
 	}
-	q := question{query: query, maxAge: maxAge}
+	q := question{query: query, maxAge: maxAge, caller: caller}
 	if len(bad.violations) > 0 {
 		return q, &bad
 	}

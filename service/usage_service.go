@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -45,7 +44,10 @@ type accounts struct {
 func New(cfg AnswerConfig, all ...Account) (*UsageService, error) {
 	s := &UsageService{cfg: cfg}
 	s.accounts.Store(&accounts{})
-	return s, s.SetAccounts(all...)
+	if err := s.SetAccounts(all...); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // SetAccounts replaces the accounts. One whose name and client stay keeps its answers. It fails, and changes nothing, for
@@ -63,7 +65,7 @@ func (s *UsageService) SetAccounts(all ...Account) error {
 		}
 		kept := s.accounts.Load().byName[a.Name]
 		if kept == nil || kept.Client != a.Client {
-			kept = newAccount(a, s.cfg.ServeStale)
+			kept = newAccount(a, s.cfg)
 		}
 		next.byName[a.Name] = kept
 		next.byDefault = cmp.Or(next.byDefault, kept)
@@ -97,10 +99,7 @@ func (s *UsageService) GetDeviceUsageInZone(
 			return nil, fail(ctx, err, jasperclient.UsageQuery{})
 		}
 	}
-	q, err := validate(req)
-	if err == nil {
-		q.caller, err = callerOf(ctx)
-	}
+	q, err := validate(ctx, req)
 	if err == nil && account == nil {
 		err = &unknownAccountError{req.GetAccount()}
 	}
@@ -110,31 +109,13 @@ func (s *UsageService) GetDeviceUsageInZone(
 	if err != nil {
 		return nil, fail(ctx, err, q.query)
 	}
-	resp, source, err := account.answer(ctx, q)
-	if failed := grpc.SetHeader(ctx, source); err == nil {
-		err = failed
+	found := account.ask(ctx, q)
+	var resp *usagev1.GetDeviceUsageInZoneResponse
+	if found.err == nil {
+		resp, found.err = convert(found.usage)
 	}
-	if err != nil {
+	if err := cmp.Or(found.err, grpc.SetHeader(ctx, found.header())); err != nil {
 		return nil, fail(ctx, err, q.query)
 	}
 	return resp, nil
-}
-
-// answer answers a question, with the header that says where the answer is from.
-func (a *account) answer(ctx context.Context, q question) (*usagev1.GetDeviceUsageInZoneResponse, metadata.MD, error) {
-	found := a.ask(ctx, q)
-	var resp *usagev1.GetDeviceUsageInZoneResponse
-	if found.err == nil {
-		var err error
-		if resp, err = convert(found.usage); err != nil {
-			return nil, nil, err
-		}
-	}
-	switch {
-	case found.source == sourceCache || found.source == sourceStale:
-		return resp, metadata.Pairs(headerSource, found.source, headerAge, strconv.Itoa(int(found.age.Seconds()))), found.err
-	case found.err != nil:
-		return nil, nil, found.err
-	}
-	return resp, metadata.Pairs(headerSource, found.source), nil
 }

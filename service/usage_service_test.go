@@ -469,8 +469,8 @@ func TestATotalThatOverflowsIsAnError(t *testing.T) {
 		"the greatest that fits": {answerOf(plan("A", 1<<63-2), plan("B", 1)), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, test.usage)
 			for door, ask := range doors {
+				r := newRig(t, test.usage)
 				got := ask(t.Context(), t, r, example())
 				if test.fits {
 					if got.response.GetTotal().GetSmsMoMessages() != 1<<63-1 {

@@ -19,16 +19,16 @@ type accountEntry struct {
 	Name           string   `yaml:"name"`           // that callers ask for
 	URL            string   `yaml:"url"`            // Control Center's base URL
 	Username       string   `yaml:"username"`       // at Control Center
-	APIKeyFile     string   `yaml:"apiKeyFile"`     // seen from the file of accounts
+	APIKeyFile     string   `yaml:"apiKeyFile"`     // relative to the file of accounts
 	CallsPerSecond *float64 `yaml:"callsPerSecond"` // absent: as the flags say
 	CallsInFlight  *int     `yaml:"callsInFlight"`
 }
 
-// An upstreamUser is an account as Control Center knows it.
-type upstreamUser struct{ url, username string }
+// An upstreamUser is an account as Control Center knows it, however its URL is written.
+type upstreamUser struct{ baseURL, username string }
 
-// A roster is the accounts of a file, and their clients. A client, and with it its lane, stays for as long as its account
-// does, and its calls go on when the account is taken out.
+// A roster is the accounts of a file, and their clients. A client, and with it its lane, stays until the end: so the calls
+// of an account that is taken out go on, and one that comes back finds what it has used.
 type roster struct {
 	command *serveCommand
 	clients map[upstreamUser]*jasperclient.Client
@@ -40,6 +40,7 @@ type listed struct {
 	credentials jasperclient.Credentials
 	fair        jasperclient.FairUse
 	client      *jasperclient.Client
+	user        upstreamUser
 }
 
 // read reads the file. It fails, and changes nothing, for anything in it that cannot work.
@@ -48,19 +49,23 @@ func (r *roster) read() ([]service.Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--accounts: %w", err)
 	}
-	all := make([]listed, len(entries))
+	all, used := make([]listed, len(entries)), map[upstreamUser]string{}
 	for i, entry := range entries {
 		if all[i], err = r.list(entry); err != nil {
 			return nil, fmt.Errorf("--accounts: account %d, %q: %w", i+1, entry.Name, err)
 		}
+		if other, ok := used[all[i].user]; ok {
+			return nil, fmt.Errorf("--accounts: %q and %q are the same user of %s, whose calls one account has to count",
+				other, entry.Name, all[i].user.baseURL)
+		}
+		used[all[i].user] = entry.Name
 	}
 	accounts := make([]service.Account, len(all))
 	for i, a := range all {
-		user := upstreamUser{a.URL, a.Username}
-		client := r.clients[user]
+		client := r.clients[a.user]
 		if client == nil {
 			client = a.client
-			r.clients[user] = client
+			r.clients[a.user] = client
 		} else if err := client.Update(a.credentials, a.fair); err != nil {
 			return nil, fmt.Errorf("--accounts: %q: %w", a.Name, err)
 		}
@@ -87,8 +92,11 @@ func (r *roster) list(entry accountEntry) (listed, error) {
 		return a, fmt.Errorf("apiKeyFile: %w", err)
 	}
 	a.credentials = jasperclient.Credentials{Username: entry.Username, APIKey: key}
-	a.client, err = r.command.newClient(entry.URL, a.credentials, a.fair)
-	return a, err
+	if a.client, err = r.command.newClient(entry.URL, a.credentials, a.fair); err != nil {
+		return a, err
+	}
+	a.user = upstreamUser{a.client.BaseURL(), entry.Username}
+	return a, nil
 }
 
 func (r *roster) close() {
@@ -114,19 +122,15 @@ func readAccounts(file string) ([]accountEntry, error) {
 	if len(list.Accounts) == 0 {
 		return nil, fmt.Errorf("%s: there is no account in it; write a list, accounts", file)
 	}
-	named, used := map[string]bool{}, map[upstreamUser]string{}
+	named := map[string]bool{}
 	for i, entry := range list.Accounts {
 		if err := entry.check(); err != nil {
 			return nil, fmt.Errorf("%s: account %d: %w", file, i+1, err)
 		}
-		user := upstreamUser{entry.URL, entry.Username}
 		if named[entry.Name] {
 			return nil, fmt.Errorf("%s: two accounts have the name %q", file, entry.Name)
 		}
-		if other, ok := used[user]; ok {
-			return nil, fmt.Errorf("%s: %q and %q are the same user of %s, whose calls one account has to count", file, other, entry.Name, entry.URL)
-		}
-		named[entry.Name], used[user] = true, entry.Name
+		named[entry.Name] = true
 	}
 	return list.Accounts, nil
 }

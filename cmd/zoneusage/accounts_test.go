@@ -40,7 +40,7 @@ func TestTheFileOfAccountsIsChecked(t *testing.T) {
 		"no key":                   {"accounts: [{name: a, url: https://restapi.example, username: u}]", "it has no apiKeyFile"},
 		"a name for no header":     {"accounts: [{name: a b}]", `the name "a b" is not fit`},
 		"one name twice":           {"accounts: [" + good + ", {name: a, url: https://restapi.example, username: v, apiKeyFile: key}]", `two accounts have the name "a"`},
-		"one user twice":           {"accounts: [" + good + ", {name: b, url: https://restapi.example, username: u, apiKeyFile: key}]", `"a" and "b" are the same user`},
+		"one user twice":           {"accounts: [" + good + ", {name: b, url: https://RESTAPI.example/rws/api/v1/, username: u, apiKeyFile: key}]", `"a" and "b" are the same user`},
 		"no file of a key":         {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: nowhere}]", `account 1, "a": apiKeyFile: `},
 		"plain http":               {"accounts: [{name: a, url: http://restapi.example, username: u, apiKeyFile: key}]", "use https"},
 		"no calls":                 {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsPerSecond: 0}]", "0 calls a second are not possible"},

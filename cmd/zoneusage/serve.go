@@ -28,7 +28,7 @@ type serveCommand struct {
 	ControlCenterURL string `placeholder:"URL" help:"Control Center's base URL, such as https://rws-jpotest.jasper.com, with or without /rws/api/v1."`
 	Username         string `placeholder:"NAME" help:"The user name of its account."`
 	APIKeyFile       string `placeholder:"FILE" help:"A file with the user's API key; ZONEUSAGE_API_KEY can hold it instead."`
-	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of the three above; read again at SIGHUP."`
+	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of URL, user name and key; read again at SIGHUP."`
 
 	CallsInFlight  int           `default:"1" help:"How many calls of Control Center its operator allows the account at once."`
 	CallsPerSecond float64       `default:"1" help:"How many calls a second it allows; a fraction is fine."`
@@ -48,14 +48,20 @@ type serveCommand struct {
 // apiKeyVariable can hold the API key.
 const apiKeyVariable = "ZONEUSAGE_API_KEY"
 
-// account is the name that replies carry of the one account that is configured.
-const account = "default"
+// defaultAccount is the name that replies carry of the one account that the flags configure.
+const defaultAccount = "default"
+
+// maxCacheMiB is a pebibyte.
+const maxCacheMiB = 1 << 30
 
 // Run serves both doors until ctx ends, and then lets the calls in flight end.
 func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before anybody can know that it serves
+	defer signal.Stop(hangup)
 	log := c.logger(app.Stderr)
 	// Also for what Go's libraries and gRPC's have to say.
 	slog.SetDefault(log)
@@ -85,9 +91,6 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(grpcListener, httpListener) }()
 	upstream.announce(log, app.Stdout, grpcListener.Addr().String(), httpListener.Addr().String())
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	for serving := true; serving; {
 		select {
 		case err := <-served:
@@ -130,6 +133,9 @@ func (c *serveCommand) check() error {
 		if setting.value <= 0 {
 			return fmt.Errorf("%s must be above 0, but it is %s", setting.flag, setting.value)
 		}
+	}
+	if c.CacheMiB > maxCacheMiB {
+		return fmt.Errorf("--cache-mib %d is more than any machine has; give up to %d", c.CacheMiB, maxCacheMiB)
 	}
 	if c.ServeStale < 0 {
 		return fmt.Errorf("--serve-stale must not be negative, but it is %s", c.ServeStale)
@@ -248,7 +254,7 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the settings of Control Center: %w", err)
 	}
-	return &upstream{accounts: []service.Account{{Name: account, Client: client}}}, nil
+	return &upstream{accounts: []service.Account{{Name: defaultAccount, Client: client}}}, nil
 }
 
 func (c *serveCommand) connectAccounts() (*upstream, error) {

@@ -54,6 +54,7 @@ func TestServeRefusesHalfAConfiguration(t *testing.T) {
 		"an empty address":        {[]string{"ZONEUSAGE_HTTP_ADDR="}, nil, "must not be empty"},
 		"an address that is none": {nil, []string{"--http-addr=nowhere"}, "--http-addr"},
 		"a negative age":          {nil, []string{"--serve-stale=-1s"}, "--serve-stale must not be negative"},
+		"no such memory":          {nil, []string{"--cache-mib=18446744073709551615"}, "--cache-mib 18446744073709551615 is more"},
 		"no share":                {nil, []string{"--bulk-share=100"}, "a share of 100 % is not possible"},
 		"accounts and a URL":      {nil, []string{url, "--accounts=accounts.yaml"}, "leave out --control-center-url"},
 		"a key as a flag":         {nil, []string{"--api-key=secret"}, "unknown flag --api-key"},
