@@ -30,9 +30,9 @@ const (
 //
 // A call that fails carries a google.rpc.ErrorInfo of the domain "usage.jasper" whose reason is a value of
 // ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked; an
-// answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before; stale, it was asked
-// longer ago than answers are kept, and cannot be reached now. A cached or stale answer's age is in the header age, in
-// seconds.
+// answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before, which can also be the
+// source of DEVICE_NOT_FOUND; stale, the answer is older than would be given if Control Center could be reached. The age
+// of one that is cached or stale is in the header age, in seconds.
 //
 // Callers of one account wait for their turn to ask Control Center. Those who send the metadata x-usage-class: bulk let
 // the others, who are interactive, go first.
@@ -70,9 +70,9 @@ func (c *usageServiceClient) GetDeviceUsageInZone(ctx context.Context, in *GetDe
 //
 // A call that fails carries a google.rpc.ErrorInfo of the domain "usage.jasper" whose reason is a value of
 // ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked; an
-// answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before; stale, it was asked
-// longer ago than answers are kept, and cannot be reached now. A cached or stale answer's age is in the header age, in
-// seconds.
+// answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before, which can also be the
+// source of DEVICE_NOT_FOUND; stale, the answer is older than would be given if Control Center could be reached. The age
+// of one that is cached or stale is in the header age, in seconds.
 //
 // Callers of one account wait for their turn to ask Control Center. Those who send the metadata x-usage-class: bulk let
 // the others, who are interactive, go first.
