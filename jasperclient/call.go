@@ -198,9 +198,10 @@ func (call *Call) attempt() (usage *DeviceUsage, _ error) {
 	if !call.send() {
 		return nil, fmt.Errorf("jasperclient: waiting for a turn: %w", context.Cause(call.waiting))
 	}
+	lane, t := call.client.lane, call.turn
 	var outcome error = &UnavailableError{Err: errors.New("a panic")}
-	defer func() { call.client.lane.leave(call.turn, outcome) }()
-	usage, outcome = call.client.ask(call.query)
+	defer func() { lane.leave(t, outcome) }()
+	usage, outcome = call.client.ask(call.query, func() { lane.sent(t) })
 	return usage, outcome
 }
 

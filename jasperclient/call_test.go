@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,7 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zoneusage/zoneusage/internal/memhttp"
 	"github.com/zoneusage/zoneusage/jasperclient"
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
 // A script answers each call with its next step; the last step goes on.
@@ -103,7 +106,7 @@ func TestNoAttemptIsMadeThatComesTooLate(t *testing.T) {
 			w.Header().Set("Retry-After", "3600")
 			respond(503, "<html></html>")(w, r)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start = time.Now()
@@ -166,6 +169,39 @@ func TestWhoWaitsBehindAHangingCallIsTold(t *testing.T) {
 		client.Close()
 		waiting.Wait()
 	})
+}
+
+// A call that has to make its connection first arrives later than it had its turn: the next one keeps its distance to when
+// it was sent, and the rate holds however it divides a second.
+func TestTheDistanceIsThatOfCallsThatAreSent(t *testing.T) {
+	for _, fair := range []jasperclient.FairUse{
+		{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1000}, {CallsInFlight: 5, CallsPerSecond: 5, MaxWaiting: 1000},
+		{CallsInFlight: 3, CallsPerSecond: 7, MaxWaiting: 1000}, {CallsInFlight: 1, CallsPerSecond: 0.3, MaxWaiting: 1000},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			controlCenter, err := sandbox.New(sandbox.WithFairUse(fair.CallsInFlight, fair.CallsPerSecond), sandbox.WithDevices(20), sandbox.WithLatency(50*time.Millisecond))
+			if err != nil {
+				t.Fatal(err)
+			}
+			transport := memhttp.Serve(t, controlCenter)
+			dial := transport.DialContext
+			transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				time.Sleep(150 * time.Millisecond)
+				return dial(ctx, network, addr)
+			}
+			client := clientThrough(t, transport, fair)
+			for range 5 { // with idle times between, in which the connections go
+				if answered, _, _ := askAll(t, client, 20, time.Hour); answered != 20 {
+					t.Errorf("%d answered", answered)
+				}
+				transport.CloseIdleConnections()
+				time.Sleep(time.Minute)
+			}
+			if ledger := controlCenter.Ledger(); ledger.Overruns != 0 {
+				t.Errorf("%+v: ledger %+v", fair, ledger.Counts)
+			}
+		})
+	}
 }
 
 func TestACallIsShared(t *testing.T) {

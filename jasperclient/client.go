@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -73,7 +74,7 @@ func WithFairUse(fair FairUse) Option {
 		if err := fair.check(); err != nil {
 			return err
 		}
-		c.lane = newLane(fair)
+		c.lane = newLane(fair.careful())
 		return nil
 	}
 }
@@ -105,7 +106,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		timeout:   defaultTimeout,
 		authorize: credentials.authorize,
 		userAgent: "jasperclient",
-		lane:      newLane(DefaultFairUse()),
+		lane:      newLane(DefaultFairUse().careful()),
 	}
 	c.open, c.close = context.WithCancelCause(context.Background())
 	for _, opt := range opts {
@@ -148,7 +149,7 @@ func (c *Client) Update(credentials Credentials, fair FairUse) error {
 	c.mu.Lock()
 	c.authorize = credentials.authorize
 	c.mu.Unlock()
-	c.lane.update(fair)
+	c.lane.update(fair.careful())
 	return nil
 }
 
@@ -228,10 +229,11 @@ type sentOnce struct{}
 // Read implements io.Reader.
 func (sentOnce) Read([]byte) (int, error) { return 0, io.EOF }
 
-// ask makes one attempt of a call.
-func (c *Client) ask(q UsageQuery) (*DeviceUsage, error) {
+// ask makes one attempt of a call, and tells when it is sent.
+func (c *Client) ask(q UsageQuery, sent func()) (*DeviceUsage, error) {
 	ctx, cancel := context.WithTimeout(c.open, c.timeout)
 	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { sent() }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.usageURL(q), sentOnce{})
 	if err != nil {
 		return nil, fmt.Errorf("jasperclient: %w", withoutURL(err))

@@ -20,8 +20,13 @@ import (
 // clientOf is a client of a Control Center in this bubble.
 func clientOf(t *testing.T, controlCenter http.Handler, fair jasperclient.FairUse) *jasperclient.Client {
 	t.Helper()
+	return clientThrough(t, memhttp.Serve(t, controlCenter), fair)
+}
+
+func clientThrough(t *testing.T, transport *http.Transport, fair jasperclient.FairUse) *jasperclient.Client {
+	t.Helper()
 	client, err := jasperclient.New("http://127.0.0.1", jasperclient.Credentials{Username: "sandbox", APIKey: "sandbox"},
-		jasperclient.WithTransport(memhttp.Serve(t, controlCenter)), jasperclient.WithFairUse(fair))
+		jasperclient.WithTransport(transport), jasperclient.WithFairUse(fair))
 	if err != nil {
 		t.Fatal(err)
 	}

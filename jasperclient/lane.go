@@ -16,6 +16,8 @@ type lane struct {
 	slowed   time.Time // when a refusal last lengthened the pace
 	updated  time.Time // when the account last got other credentials
 	nextTurn time.Time // before which no call starts
+	lastSent time.Time // when the last call was
+	sending  *turn     // the call that has its turn and is not sent yet
 	inFlight map[*turn]struct{}
 	typical  time.Duration // of a call, a moving average
 	gate     gate
@@ -58,10 +60,6 @@ func newLane(fair FairUse) *lane {
 	return &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}}
 }
 
-func (f FairUse) spacing() time.Duration {
-	return time.Duration(float64(time.Second) / f.CallsPerSecond)
-}
-
 // update changes what the account is allowed, and opens a lane that refused credentials closed. What was learnt of the
 // account's pace is kept where it is allowed the same.
 func (l *lane) update(fair FairUse) {
@@ -69,6 +67,7 @@ func (l *lane) update(fair FairUse) {
 	defer l.mu.Unlock()
 	if base := fair.spacing(); base != l.pace.base {
 		l.pace = newPace(base)
+		l.nextTurn = l.lastSent.Add(base)
 	}
 	l.fair = fair
 	l.updated = time.Now()
@@ -134,6 +133,8 @@ func (l *lane) raise(t *turn, caller Caller) {
 	if t.caller.Bulk == caller.Bulk && waits {
 		q := l.queueOf(t)
 		sooner = q.length(caller.Name) < q.before(t)
+	} else if l.interactive.waiting >= l.fair.MaxWaiting { // then it stays where it has a place
+		sooner = false
 	}
 	if !sooner {
 		return
@@ -158,16 +159,38 @@ func (l *lane) withdraw(t *turn) {
 	if _, ok := l.inFlight[t]; !ok {
 		return
 	}
-	delete(l.inFlight, t)
+	l.end(t)
 	if l.nextTurn.Equal(t.next) { // no later turn depends on it
 		l.nextTurn = t.before
 	}
 	l.advance()
 }
 
+// sent notes that the call of a granted turn is on its way now. Only then may the next one start, a spacing later: a
+// connection that has to be made first takes its time.
+func (l *lane) sent(t *turn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sending != t {
+		return // it has ended
+	}
+	now := time.Now()
+	l.sending, l.lastSent = nil, now
+	l.holdUntil(now.Add(l.pace.spacing))
+	l.advance()
+}
+
+// end takes a granted turn off those in flight.
+func (l *lane) end(t *turn) {
+	delete(l.inFlight, t)
+	if l.sending == t {
+		l.sending = nil
+	}
+}
+
 // advance grants the turns that are due and sees that the next one will be.
 func (l *lane) advance() {
-	for l.waiting() > 0 && len(l.inFlight) < l.limit() {
+	for l.waiting() > 0 && l.sending == nil && len(l.inFlight) < l.limit() {
 		now := time.Now()
 		if wait := l.nextTurn.Sub(now); wait > 0 {
 			l.wake(wait)
@@ -175,6 +198,7 @@ func (l *lane) advance() {
 		}
 		t := l.pop()
 		l.inFlight[t] = struct{}{}
+		l.sending = t
 		t.start, t.before, t.next = now, l.nextTurn, now.Add(l.pace.spacing)
 		l.nextTurn = t.next
 		close(t.granted)
@@ -228,7 +252,10 @@ func (l *lane) leave(t *turn, outcome error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	delete(l.inFlight, t)
+	if l.sending == t { // it is not known when it was sent, if at all
+		l.holdUntil(now.Add(l.pace.spacing))
+	}
+	l.end(t)
 	if !unanswered(outcome) {
 		l.took(now.Sub(t.start))
 	}

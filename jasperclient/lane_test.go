@@ -29,6 +29,7 @@ func enter(ctx context.Context, l *lane, caller Caller, at rank) (*turn, error) 
 	}
 	select {
 	case <-t.granted:
+		l.sent(t)
 		return t, t.err
 	case <-ctx.Done():
 		l.withdraw(t)
@@ -373,6 +374,25 @@ func TestTheLaneClosesWhenCredentialsAreRefused(t *testing.T) {
 	})
 }
 
+// Another rate counts from the last call, whatever the one before it was.
+func TestAnotherRateCountsFromTheLastCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for before, after := range map[float64]float64{10: 1, 0.001: 2} {
+			fair := FairUse{CallsInFlight: 1, CallsPerSecond: before, MaxWaiting: 10}
+			l := newLane(fair)
+			if err := ride(t.Context(), l, nil); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			fair.CallsPerSecond = after
+			l.update(fair)
+			if err := ride(t.Context(), l, nil); err != nil || time.Since(start) != fair.spacing() {
+				t.Errorf("%v calls a second, then %v: the next call came after %v (%v)", before, after, time.Since(start), err)
+			}
+		}
+	})
+}
+
 // A reload keeps the places and what was learnt; new credentials are tried at once.
 func TestTheLaneIsUpdated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -419,6 +439,7 @@ func TestFairUseIsChecked(t *testing.T) {
 		func(f *FairUse) { f.CallsPerSecond = 0 },
 		func(f *FairUse) { f.CallsPerSecond = -1 },
 		func(f *FairUse) { f.CallsPerSecond = 1e9 },
+		func(f *FairUse) { f.CallsPerSecond = 1e-10 }, // whose spacing no duration holds
 		func(f *FairUse) { f.MaxWaiting = 0 },
 		func(f *FairUse) { f.BulkShare = -1 },
 		func(f *FairUse) { f.BulkShare = 100 },

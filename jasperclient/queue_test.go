@@ -33,6 +33,7 @@ func (c *crowd) add(t *testing.T, caller Caller, call time.Duration) *turn {
 		if waits.err != nil {
 			return
 		}
+		c.lane.sent(waits)
 		c.mu.Lock()
 		c.served = append(c.served, caller.Name)
 		c.mu.Unlock()
@@ -131,6 +132,20 @@ func TestABulkCallIsRaised(t *testing.T) {
 		c.riding.Wait()
 		if c.lane.waiting() != 0 {
 			t.Errorf("%d still wait", c.lane.waiting())
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // unless there is no place for another interactive one
+		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 2})
+		for range 10 {
+			waits := newTurn(Caller{Name: "bulk", Bulk: true})
+			if err := l.enter(waits, atEnd); err == nil {
+				l.raise(waits, Caller{Name: "interactive"})
+			}
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.interactive.waiting != 2 || l.bulk.waiting != 2 {
+			t.Errorf("%d interactive and %d bulk calls wait, where two of each have a place", l.interactive.waiting, l.bulk.waiting)
 		}
 	})
 }

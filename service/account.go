@@ -160,24 +160,26 @@ func (a *account) join(q question, queries []jasperclient.UsageQuery) (*finding,
 	return nil, flight, err
 }
 
-// kept is the kept answer to the question that will do, its own or the part of the device's whole one that its filters
+// kept is the youngest kept answer to the question that will do, its own or the part of the device's whole one that its filters
 // leave; nil for none.
 func (a *account) kept(q question, source string, will func(kept *answer, now time.Time) bool) *finding {
 	now := time.Now()
+	var youngest *finding
 	for _, query := range q.servedBy() {
 		kept, ok := a.answers.GetIfPresent(query)
 		if !ok || !will(kept, now) {
 			continue
 		}
-		usage := kept.usage
+		found := finding{kept.usage, kept.err, source, now.Sub(kept.sent)}
 		if kept.err == nil && query != q.query {
-			if usage = filtered(usage, q.query); usage == nil {
-				continue
-			}
+			found.usage = filtered(kept.usage, q.query)
 		}
-		return &finding{usage, kept.err, source, now.Sub(kept.sent)}
+		matches := found.usage != nil || found.err != nil
+		if matches && (youngest == nil || found.age < youngest.age) {
+			youngest = &found
+		}
 	}
-	return nil
+	return youngest
 }
 
 // start starts a flight. Its answer is kept in the moment when it can no longer be joined.
