@@ -253,6 +253,7 @@ func (l *lane) leave(t *turn, outcome error) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	if l.sending == t { // it is not known when it was sent, if at all
+		l.lastSent = now
 		l.holdUntil(now.Add(l.pace.spacing))
 	}
 	l.end(t)

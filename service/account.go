@@ -49,6 +49,7 @@ type account struct {
 type flight struct {
 	query jasperclient.UsageQuery
 	call  *jasperclient.Call
+	ends  time.Time // when the cycle of its answer does; set before the call's callers have the answer
 }
 
 func newAccount(a Account, cfg AnswerConfig) *account {
@@ -127,7 +128,11 @@ func (a *account) find(ctx context.Context, q question, queries []jasperclient.U
 	case err != nil:
 		return finding{err: err}
 	}
+	came := time.Now()
 	usage, err := flight.call.Wait(ctx)
+	if err == nil && !flight.ends.IsZero() && !came.Before(flight.ends) {
+		return a.find(ctx, q, queries) // the call was on its way when its cycle ended, and the question came after that
+	}
 	if err == nil && flight.query != q.query {
 		if usage = filtered(usage, q.query); usage == nil {
 			return a.find(ctx, q, queries[:1])
@@ -188,7 +193,7 @@ func (a *account) start(q question) (*flight, error) {
 	call, err := a.Client.Start(q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.keep(q.query, usage, sent, err)
+		f.ends = a.keep(q.query, usage, sent, err)
 		if a.flights[q.query] == f {
 			delete(a.flights, q.query)
 		}
@@ -201,21 +206,21 @@ func (a *account) start(q question) (*flight, error) {
 	return f, nil
 }
 
-// keep keeps an answer, unless it is older than the one there is. That a device is not known is an answer to whatever is
-// asked of its cycle.
-func (a *account) keep(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, sent time.Time, err error) {
+// keep keeps an answer, unless it is older than the one there is, and gives the end of its cycle. That a device is not
+// known is an answer to whatever is asked of its cycle.
+func (a *account) keep(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, sent time.Time, err error) (ends time.Time) {
 	var kept *answer
 	switch {
-	case a.cfg.CacheBytes == 0:
-		return
 	case err == nil:
 		kept = newAnswer(query, usage, sent)
 	case reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND:
 		query, kept = whole(query), &answer{err: err, sent: sent}
 	default:
-		return
+		return ends
 	}
-	if older, ok := a.answers.GetEntryQuietly(query); !ok || !older.Value.sent.After(sent) {
+	older, ok := a.answers.GetEntryQuietly(query)
+	if a.cfg.CacheBytes > 0 && (!ok || !older.Value.sent.After(sent)) {
 		a.answers.Set(query, kept)
 	}
+	return kept.ends
 }

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -99,15 +98,15 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 		}
 		req := readQuery(r.URL.RawQuery, &bad)
 		req.Iccid = path[string(iccidField)]
-		// The in-process client cannot send what is not UTF-8; validate tells its fault.
-		if len(bad.violations) == 0 && utf8.ValidString(req.GetIccid()) {
-			next(w, r, path)
-			return
-		}
+		// Here already, because the in-process client cannot send what is not UTF-8, or in headers not ASCII.
 		more := new(requestError)
 		ctx := metadata.NewIncomingContext(r.Context(), metadata.MD{headerClass: r.Header.Values(headerClass)})
 		if _, err := validate(ctx, req); errors.As(err, &more) {
 			bad.violations = append(bad.violations, more.violations...)
+		}
+		if len(bad.violations) == 0 {
+			next(w, r, path)
+			return
 		}
 		if account := g.usage.account(req.GetAccount()); account != nil {
 			w.Header().Set(headerAccount, account.Name)
