@@ -2,6 +2,7 @@ package jasperclient
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -57,9 +58,9 @@ func (f FairUse) careful() FairUse {
 	return f
 }
 
-// spacing is the time between two calls.
+// spacing is the time between two calls, rounded up: else a second would hold one more.
 func (f FairUse) spacing() time.Duration {
-	return time.Duration(float64(time.Second) / f.CallsPerSecond)
+	return time.Duration(math.Ceil(float64(time.Second) / f.CallsPerSecond))
 }
 
 // A Caller is who waits for an answer.
