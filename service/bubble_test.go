@@ -19,10 +19,9 @@ import (
 )
 
 // bubbleClient asks a Control Center in this bubble.
-func bubbleClient(t *testing.T, controlCenter http.Handler, fair jasperclient.FairUse, opts ...jasperclient.Option) *jasperclient.Client {
+func bubbleClient(t *testing.T, controlCenter http.Handler, fair jasperclient.FairUse) *jasperclient.Client {
 	t.Helper()
-	opts = append(opts, jasperclient.WithTransport(memhttp.Serve(t, controlCenter)), jasperclient.WithFairUse(fair))
-	return newClient(t, "http://127.0.0.1", opts...)
+	return newClient(t, "http://127.0.0.1", jasperclient.WithTransport(memhttp.Serve(t, controlCenter)), jasperclient.WithFairUse(fair))
 }
 
 // A replyHeader is what a call of the service sends beside its response, where there is no connection to send it on.

@@ -1,14 +1,17 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +21,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/memhttp"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 	"github.com/zoneusage/zoneusage/service"
@@ -176,8 +180,10 @@ func TestThreeCallsInTenGoWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 		truth := newLedgered(t, service.AnswerConfig{}, unhurried, sandbox.WithDevices(questions))
-		client := bubbleClient(t, controlCenter, jasperclient.FairUse{CallsInFlight: 4, CallsPerSecond: 50, MaxWaiting: questions},
-			jasperclient.WithTimeout(2*time.Second))
+		transport := memhttp.Serve(t, controlCenter)
+		open := countConnections(transport)
+		client := newClient(t, "http://127.0.0.1", jasperclient.WithTransport(transport), jasperclient.WithTimeout(2*time.Second),
+			jasperclient.WithFairUse(jasperclient.FairUse{CallsInFlight: 4, CallsPerSecond: 50, MaxWaiting: questions}))
 		usage := newService(t, keep, client)
 		var asking sync.WaitGroup
 		var mu sync.Mutex
@@ -209,6 +215,13 @@ func TestThreeCallsInTenGoWrong(t *testing.T) {
 				t.Errorf("%s (-without faults +got)\n%s", got.GetIccid(), diff)
 			}
 		}
+		atEnd := open.Load()
+		client.Close()
+		synctest.Wait()
+		t.Logf("%d connections after the last call, %d when the client is closed", atEnd, open.Load())
+		if atEnd > 4 || open.Load() != 0 {
+			t.Error("connections are left")
+		}
 		t.Logf("of %d questions %d were answered; reasons of the others %v; ledger %+v", questions, outcomes[""], outcomes, controlCenter.Ledger().Counts)
 		for reason := range outcomes {
 			switch reason {
@@ -221,6 +234,31 @@ func TestThreeCallsInTenGoWrong(t *testing.T) {
 			t.Errorf("%d answered; ledger %+v", outcomes[""], controlCenter.Ledger())
 		}
 	}) // which fails where a goroutine is left
+}
+
+// countConnections counts those that the transport has made and not closed.
+func countConnections(transport *http.Transport) *atomic.Int32 {
+	open, dial := new(atomic.Int32), transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		open.Add(1)
+		return &countedConn{Conn: conn, closed: sync.OnceFunc(func() { open.Add(-1) })}, nil
+	}
+	return open
+}
+
+type countedConn struct {
+	net.Conn
+	closed func()
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	c.closed()
+	return c.Conn.Close()
 }
 
 // Fifty accounts of five calls a second, one of which hangs, and 100,000 devices: the others lose nothing.
