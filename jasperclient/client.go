@@ -39,8 +39,8 @@ type Client struct {
 	calls sync.WaitGroup
 
 	mu sync.Mutex // lets no call start while Close waits for those there are
-	// authorize adds the credentials. They live in its closure, where formatting a Client cannot reach them.
-	authorize func(*http.Request)
+	// credentials live in a closure, where formatting a Client cannot reach them.
+	credentials func() Credentials
 }
 
 // An Option changes a [Client] that [New] makes. New fails when its value is impossible.
@@ -104,10 +104,10 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		base:      base,
 		http:      &http.Client{CheckRedirect: followNone},
 		timeout:   defaultTimeout,
-		authorize: credentials.authorize,
 		userAgent: "jasperclient",
 		lane:      newLane(DefaultFairUse().careful()),
 	}
+	c.credentials = func() Credentials { return credentials }
 	c.open, c.close = context.WithCancelCause(context.Background())
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
@@ -147,9 +147,10 @@ func (c *Client) Update(credentials Credentials, fair FairUse) error {
 		return err
 	}
 	c.mu.Lock()
-	c.authorize = credentials.authorize
-	c.mu.Unlock()
-	c.lane.update(fair.careful())
+	defer c.mu.Unlock()
+	renewed := c.credentials() != credentials
+	c.credentials = func() Credentials { return credentials }
+	c.lane.update(fair.careful(), renewed)
 	return nil
 }
 
@@ -241,9 +242,9 @@ func (c *Client) ask(q UsageQuery, sent func()) (*DeviceUsage, error) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
 	c.mu.Lock()
-	authorize := c.authorize
+	credentials := c.credentials()
 	c.mu.Unlock()
-	authorize(req)
+	req.SetBasicAuth(credentials.Username, credentials.APIKey)
 	ans, err := c.do(req)
 	if err != nil {
 		return nil, err

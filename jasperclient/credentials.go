@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 )
 
@@ -39,5 +38,3 @@ func (c Credentials) check() error {
 	}
 	return nil
 }
-
-func (c Credentials) authorize(r *http.Request) { r.SetBasicAuth(c.Username, c.APIKey) }

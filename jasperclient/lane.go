@@ -60,9 +60,9 @@ func newLane(fair FairUse) *lane {
 	return &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}}
 }
 
-// update changes what the account is allowed, and opens a lane that refused credentials closed. What was learnt of the
+// update changes what the account is allowed; renewed credentials open a lane that the refusal of others closed. What was learnt of the
 // account's pace is kept where it is allowed the same.
-func (l *lane) update(fair FairUse) {
+func (l *lane) update(fair FairUse, renewed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if base := fair.spacing(); base != l.pace.base {
@@ -70,9 +70,11 @@ func (l *lane) update(fair FairUse) {
 		l.nextTurn = l.lastSent.Add(base)
 	}
 	l.fair = fair
-	l.updated = time.Now()
-	if credentialsRefused(l.gate.reason) != nil {
-		l.gate = gate{}
+	if renewed {
+		l.updated = time.Now()
+		if credentialsRefused(l.gate.reason) != nil {
+			l.gate = gate{}
+		}
 	}
 	l.advance()
 }

@@ -385,7 +385,7 @@ func TestAnotherRateCountsFromTheLastCall(t *testing.T) {
 			}
 			start := time.Now()
 			fair.CallsPerSecond = after
-			l.update(fair)
+			l.update(fair, false)
 			if err := ride(t.Context(), l, nil); err != nil || time.Since(start) != fair.spacing() {
 				t.Errorf("%v calls a second, then %v: the next call came after %v (%v)", before, after, time.Since(start), err)
 			}
@@ -406,7 +406,7 @@ func TestTheLaneIsUpdated(t *testing.T) {
 			t.Fatal(err)
 		}
 		fair.MaxWaiting = 20
-		l.update(fair)
+		l.update(fair, false)
 		l.mu.Lock()
 		if l.pace.spacing != 2*time.Second || l.waiting() != 1 {
 			t.Errorf("spacing %v, %d wait", l.pace.spacing, l.waiting())
@@ -420,8 +420,12 @@ func TestTheLaneIsUpdated(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
+		l.update(fair, false)
+		if err := ride(t.Context(), l, nil); credentialsRefused(err) == nil {
+			t.Errorf("with the credentials that were refused: %v", err)
+		}
 		fair.CallsPerSecond = 5
-		l.update(fair)
+		l.update(fair, true)
 		l.leave(old, &APIError{Code: CodeInvalidCredentials, HTTPStatus: 401})
 		if err := ride(t.Context(), l, nil); err != nil || l.pace.spacing != 200*time.Millisecond {
 			t.Errorf("spacing %v, %v", l.pace.spacing, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ type accountEntry struct {
 	Username       string   `yaml:"username"`       // at Control Center
 	APIKeyFile     string   `yaml:"apiKeyFile"`     // relative to the file of accounts
 	CallsPerSecond *float64 `yaml:"callsPerSecond"` // absent: as the flags say
-	CallsInFlight  *int     `yaml:"callsInFlight"`
+	CallsInFlight  *float64 `yaml:"callsInFlight"`  // whole; YAML's decoder would cut an int silently
 }
 
 // An upstreamUser is an account as Control Center knows it, however its URL is written.
@@ -81,7 +82,10 @@ func (r *roster) list(entry accountEntry) (listed, error) {
 		a.fair.CallsPerSecond = *entry.CallsPerSecond
 	}
 	if entry.CallsInFlight != nil {
-		a.fair.CallsInFlight = *entry.CallsInFlight
+		a.fair.CallsInFlight = int(*entry.CallsInFlight)
+		if float64(a.fair.CallsInFlight) != *entry.CallsInFlight {
+			return a, fmt.Errorf("callsInFlight: %v is no whole number", *entry.CallsInFlight)
+		}
 	}
 	file := entry.APIKeyFile
 	if !filepath.IsAbs(file) {
@@ -118,6 +122,9 @@ func readAccounts(file string) ([]accountEntry, error) {
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&list); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: there is more in it than one document; write one list, accounts", file)
 	}
 	if len(list.Accounts) == 0 {
 		return nil, fmt.Errorf("%s: there is no account in it; write a list, accounts", file)
