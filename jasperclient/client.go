@@ -141,7 +141,7 @@ func newTransport() http.RoundTripper {
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Update gives the account, which stays the same one, other credentials and another fair use. Calls that wait keep their
-// places, and a lane that closed because the old credentials were refused opens.
+// places, and a lane that closed because the old credentials were refused opens for others, but not for the same ones.
 func (c *Client) Update(credentials Credentials, fair FairUse) error {
 	if err := errors.Join(credentials.check(), fair.check()); err != nil {
 		return err

@@ -60,8 +60,8 @@ func newLane(fair FairUse) *lane {
 	return &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}}
 }
 
-// update changes what the account is allowed; renewed credentials open a lane that the refusal of others closed. What was learnt of the
-// account's pace is kept where it is allowed the same.
+// update changes what the account is allowed; renewed credentials open a lane that the refusal of others closed. What was
+// learnt of the account's pace is kept where it is allowed the same.
 func (l *lane) update(fair FairUse, renewed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -165,8 +165,8 @@ func (a *account) join(q question, queries []jasperclient.UsageQuery) (*finding,
 	return nil, flight, err
 }
 
-// kept is the youngest kept answer to the question that will do, its own or the part of the device's whole one that its filters
-// leave; nil for none.
+// kept is the youngest kept answer to the question that will do, its own or the part of the device's whole one that its
+// filters leave; nil for none.
 func (a *account) kept(q question, source string, will func(kept *answer, now time.Time) bool) *finding {
 	now := time.Now()
 	var youngest *finding
