@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -524,7 +525,9 @@ func TestUsageInZoneAsksNothingThatCannotBeAsked(t *testing.T) {
 }
 
 func TestUpdateChangesTheCredentials(t *testing.T) {
+	var calls atomic.Int32
 	client := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
 		if _, key, _ := r.BasicAuth(); key != "new" {
 			respond(401, `{"errorCode":"10000001"}`)(w, r)
 			return
@@ -538,6 +541,12 @@ func TestUpdateChangesTheCredentials(t *testing.T) {
 	fair := jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 100, MaxWaiting: 10}
 	if client.Update(jasperclient.Credentials{Username: "user"}, fair) == nil || client.Update(jasperclient.Credentials{Username: "user", APIKey: "new"}, jasperclient.FairUse{}) == nil {
 		t.Error("impossible settings are taken")
+	}
+	if err := client.Update(jasperclient.Credentials{Username: "user", APIKey: apiKey}, fair); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.UsageInZone(t.Context(), question); !errors.As(err, &refused) || calls.Load() != 1 {
+		t.Errorf("the old key again: %d calls, %v", calls.Load(), err)
 	}
 	if err := client.Update(jasperclient.Credentials{Username: "user", APIKey: "new"}, fair); err != nil {
 		t.Fatal(err)
