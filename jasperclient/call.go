@@ -42,9 +42,11 @@ type Call struct {
 // needs exactly one [Call.Wait]. It fails with a [QueryError]; with a [BusyError] where there is no place to wait; with
 // what closed the lane, an [UnavailableError] or an [APIError] for refused credentials; or with [ErrClosed].
 //
+// Of ctx the values alone go along, as a trace to which the call belongs: the call can have other callers when it ends.
+//
 // When the call ends, ended, unless it is nil, gets the outcome before any caller does, and must not block. It is also told
 // when Control Center was asked, the zero time where it was not.
-func (c *Client) Start(q UsageQuery, caller Caller, ended func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
+func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, ended func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
 	q, err := q.valid()
 	if err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ func (c *Client) Start(q UsageQuery, caller Caller, ended func(usage *DeviceUsag
 	call := &Call{client: c, query: q, callers: 1, turn: newTurn(caller), moved: make(chan struct{}), done: make(chan struct{})}
 	call.waiting, call.abandon = context.WithCancel(c.open)
 	err = c.launch(call, func() {
-		call.run()
+		call.run(callContext{Context: c.open, started: ctx})
 		if ended != nil {
 			ended(call.usage, call.sent, call.err)
 		}
@@ -64,6 +66,20 @@ func (c *Client) Start(q UsageQuery, caller Caller, ended func(usage *DeviceUsag
 		return nil, err
 	}
 	return call, nil
+}
+
+// A callContext ends with the client, and has the values of the context that the call was started with.
+type callContext struct {
+	context.Context
+	started context.Context
+}
+
+// Value implements [context.Context].
+func (c callContext) Value(key any) any {
+	if value := c.Context.Value(key); value != nil { // package context looks here for how to end what is made of this one
+		return value
+	}
+	return c.started.Value(key)
 }
 
 // Join lets another caller share the call, who has to [Call.Wait] for it. It reports false, and the caller does not, when
@@ -156,7 +172,7 @@ type panicError struct {
 func (e *panicError) Error() string { return fmt.Sprintf("%v\n%s", e.value, e.stack) }
 
 // run makes attempts until there is an outcome to keep.
-func (call *Call) run() {
+func (call *Call) run(ctx context.Context) {
 	var usage *DeviceUsage
 	var err error
 	defer func() {
@@ -166,7 +182,7 @@ func (call *Call) run() {
 		call.usage, call.err = usage, err
 	}()
 	for attempt := 1; ; attempt++ {
-		usage, err = call.attempt()
+		usage, err = call.attempt(ctx)
 		refused := rateLimited(err) != nil
 		if attempt == maxAttempts || (!refused && !worthRetrying(err)) {
 			return
@@ -187,7 +203,7 @@ func (call *Call) run() {
 }
 
 // attempt waits for the call's turn and asks Control Center.
-func (call *Call) attempt() (usage *DeviceUsage, _ error) {
+func (call *Call) attempt(ctx context.Context) (usage *DeviceUsage, _ error) {
 	select {
 	case <-call.turn.granted:
 		if call.turn.err != nil {
@@ -201,7 +217,7 @@ func (call *Call) attempt() (usage *DeviceUsage, _ error) {
 	lane, t := call.client.lane, call.turn
 	var outcome error = &UnavailableError{Err: errors.New("a panic")}
 	defer func() { lane.leave(t, outcome) }()
-	usage, outcome = call.client.ask(call.query, func() { lane.sent(t) })
+	usage, outcome = call.client.ask(ctx, call.query, func() { lane.sent(t) })
 	return usage, outcome
 }
 

@@ -216,7 +216,7 @@ func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (*DeviceUsage, e
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("jasperclient: asking for a turn: %w", err)
 	}
-	call, err := c.Start(q, Caller{}, nil)
+	call, err := c.Start(ctx, q, Caller{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -230,9 +230,9 @@ type sentOnce struct{}
 // Read implements io.Reader.
 func (sentOnce) Read([]byte) (int, error) { return 0, io.EOF }
 
-// ask makes one attempt of a call, and tells when it is sent.
-func (c *Client) ask(q UsageQuery, sent func()) (*DeviceUsage, error) {
-	ctx, cancel := context.WithTimeout(c.open, c.timeout)
+// ask makes one attempt of a call, and tells when it is sent. Its ctx ends with the client.
+func (c *Client) ask(ctx context.Context, q UsageQuery, sent func()) (*DeviceUsage, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { sent() }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.usageURL(q), sentOnce{})
