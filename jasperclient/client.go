@@ -33,6 +33,7 @@ type Client struct {
 	timeout   time.Duration
 	userAgent string
 	lane      *lane
+	events    Events
 
 	open  context.Context // until Close
 	close context.CancelCauseFunc
@@ -106,6 +107,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		timeout:   defaultTimeout,
 		userAgent: "jasperclient",
 		lane:      newLane(DefaultFairUse().careful()),
+		events:    Events{}.complete(),
 	}
 	c.credentials = func() Credentials { return credentials }
 	c.open, c.close = context.WithCancelCause(context.Background())
@@ -117,6 +119,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 	if c.http.Transport == nil {
 		c.http.Transport = newTransport()
 	}
+	c.lane.changed = c.events.Changed
 	return c, nil
 }
 

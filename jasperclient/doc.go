@@ -32,4 +32,6 @@
 //
 // [Client.UsageInZone] is a call for one caller. [Client.Start] is one that several callers share, by [Call.Join], each
 // with a deadline of its own; it also says who the caller is, and whether its call lets others go first ([Caller]).
+//
+// A Client tells of its lane: [Client.Lane] is how it stands, and [WithEvents] what happens there, for metrics.
 package jasperclient
