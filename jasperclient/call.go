@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // maxAttempts is how often a call is made whose failure is Control Center's, or comes from calling too often.
@@ -200,14 +202,16 @@ func (e *panicError) Error() string { return fmt.Sprintf("%v\n%s", e.value, e.st
 func (call *Call) run(ctx context.Context) {
 	var usage *DeviceUsage
 	var err error
+	ctx, span := call.client.startSpan(ctx, "lane", trace.SpanKindInternal)
 	defer func() {
 		if value := recover(); value != nil {
 			usage, err = nil, &panicError{value, debug.Stack()}
 		}
 		call.usage, call.err = usage, err
+		endCall(span, call.err, call.cause)
 	}()
 	for attempt := 1; ; attempt++ {
-		usage, err = call.attempt(ctx)
+		usage, err = call.attempt(ctx, attempt)
 		refused := rateLimited(err) != nil
 		if attempt == maxAttempts || (!refused && !worthRetrying(err)) {
 			return
@@ -230,15 +234,17 @@ func (call *Call) run(ctx context.Context) {
 }
 
 // attempt waits for the call's turn and asks Control Center.
-func (call *Call) attempt(ctx context.Context) (usage *DeviceUsage, _ error) {
-	caller, waited, err := call.await()
+func (call *Call) attempt(ctx context.Context, number int) (usage *DeviceUsage, _ error) {
+	caller, waited, err := call.await(ctx, number)
 	if err != nil {
 		return nil, err
 	}
 	c, t := call.client, call.turn
 	var outcome error = &UnavailableError{Err: errors.New("a panic")}
 	defer func() { c.lane.leave(t, outcome) }()
+	ctx, span := c.startSpan(ctx, "GET usageInZone", trace.SpanKindClient)
 	defer func() {
+		endAttempt(span, number, outcome)
 		if !errors.Is(outcome, ErrClosed) {
 			c.events.Answered(outcomeOf(outcome), time.Since(t.start))
 		}
@@ -250,7 +256,8 @@ func (call *Call) attempt(ctx context.Context) (usage *DeviceUsage, _ error) {
 
 // await waits for the call's turn, and tells whose it is and how long that took; it fails when there is none, or nobody
 // wants it any more.
-func (call *Call) await() (caller Caller, waited time.Duration, _ error) {
+func (call *Call) await(ctx context.Context, number int) (caller Caller, waited time.Duration, _ error) {
+	_, span := call.client.startSpan(ctx, "lane wait", trace.SpanKindInternal)
 	var refused error
 	select {
 	case <-call.turn.granted:
@@ -261,6 +268,7 @@ func (call *Call) await() (caller Caller, waited time.Duration, _ error) {
 	if refused != nil {
 		call.cause = causeOf(refused, CauseFull)
 	}
+	endWait(span, number, caller, call.cause)
 	switch {
 	case refused != nil:
 		return caller, waited, call.because(refused)

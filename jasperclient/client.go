@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -34,6 +36,7 @@ type Client struct {
 	userAgent string
 	lane      *lane
 	events    Events
+	tracer    trace.Tracer // nil for no spans
 
 	open  context.Context // until Close
 	close context.CancelCauseFunc
@@ -248,6 +251,7 @@ func (c *Client) ask(ctx context.Context, q UsageQuery, sent func()) (*DeviceUsa
 	credentials := c.credentials()
 	c.mu.Unlock()
 	req.SetBasicAuth(credentials.Username, credentials.APIKey)
+	c.sendTrace(req)
 	ans, err := c.do(req)
 	if err != nil {
 		return nil, err
