@@ -31,11 +31,11 @@ type Key struct {
 }
 
 // NewKey makes a key for ES256.
-func NewKey(t testing.TB, id string) *Key {
-	t.Helper()
+func NewKey(tb testing.TB, id string) *Key {
+	tb.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &Key{private, id}
 }
@@ -46,21 +46,21 @@ func (k *Key) Public() jose.JSONWebKey {
 }
 
 // Sign makes a token.
-func (k *Key) Sign(t testing.TB, claims map[string]any) string {
-	t.Helper()
-	return SignWith(t, jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.id}}, claims)
+func (k *Key) Sign(tb testing.TB, claims map[string]any) string {
+	tb.Helper()
+	return SignWith(tb, jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.id}}, claims)
 }
 
 // SignWith makes a token with any key.
-func SignWith(t testing.TB, key jose.SigningKey, claims map[string]any) string {
-	t.Helper()
+func SignWith(tb testing.TB, key jose.SigningKey, claims map[string]any) string {
+	tb.Helper()
 	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	token, err := jwt.Signed(signer).Claims(claims).Serialize()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return token
 }
@@ -81,11 +81,11 @@ func Claims(issuer string, changes map[string]any) map[string]any {
 }
 
 // WriteKeys writes a JWK set, and returns its path.
-func WriteKeys(t testing.TB, dir string, keys ...*Key) string {
-	t.Helper()
+func WriteKeys(tb testing.TB, dir string, keys ...*Key) string {
+	tb.Helper()
 	file := filepath.Join(dir, "jwks.json")
 	if err := os.WriteFile(file, keySet(keys), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return file
 }
@@ -115,11 +115,11 @@ type Issuer struct {
 }
 
 // NewIssuer serves an issuer until the test ends.
-func NewIssuer(t testing.TB, keys ...*Key) *Issuer {
-	t.Helper()
+func NewIssuer(tb testing.TB, keys ...*Key) *Issuer {
+	tb.Helper()
 	i := &Issuer{keys: keys}
 	server := httptest.NewServer(i)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	i.URL = server.URL
 	return i
 }
