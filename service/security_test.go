@@ -180,7 +180,7 @@ func TestWhoMayCall(t *testing.T) {
 				seen := g.as(t, test.token, test.pair)
 				calls := g.calls.Load()
 				if test.want == "TLS" {
-					g.expectNoConnection(t, seen, door)
+					expectNoConnection(t, seen, door)
 				} else {
 					got := ask(t.Context(), t, seen, &request{Iccid: exampleICCID})
 					if reason := reasonIn(t, got.status); reason != test.want {
@@ -206,7 +206,7 @@ func reasonIn(t *testing.T, st *spb.Status) string {
 
 // expectNoConnection asks over TLS that the server breaks off, at a moment of its own: in TLS 1.3 a client has then sent its
 // question already, and may see no more than a connection that ended.
-func (g *guardedRig) expectNoConnection(t *testing.T, seen *rig, door string) {
+func expectNoConnection(t *testing.T, seen *rig, door string) {
 	t.Helper()
 	if door == "gRPC" {
 		_, err := seen.grpc.GetDeviceUsageInZone(t.Context(), &request{Iccid: exampleICCID})
