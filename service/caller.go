@@ -15,6 +15,9 @@ import (
 // headerClass is how a caller lets others go first.
 const headerClass = "x-usage-class"
 
+// classBulk is the class of who does.
+const classBulk = "bulk"
+
 // callerOf is who waits in the account's lane, callers being told apart by the host they call from; a class that is none is
 // added to bad.
 func callerOf(ctx context.Context, bad *requestError) jasperclient.Caller {
@@ -22,7 +25,7 @@ func callerOf(ctx context.Context, bad *requestError) jasperclient.Caller {
 	caller := jasperclient.Caller{Name: hostOf(addr)}
 	for _, class := range metadata.ValueFromIncomingContext(ctx, headerClass) {
 		switch class {
-		case "bulk":
+		case classBulk:
 			caller.Bulk = true
 		case "interactive", "":
 		default:

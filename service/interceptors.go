@@ -12,6 +12,15 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
+// interceptors are what every unary call passes, the first being the outermost.
+func (cfg Config) interceptors(log accessLog) []grpc.UnaryServerInterceptor {
+	chain := []grpc.UnaryServerInterceptor{withRequestID, log.unary}
+	if cfg.TracerProvider != nil {
+		chain = append(chain, withSpan(cfg.TracerProvider))
+	}
+	return append(chain, withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout), withRecovery)
+}
+
 // maxRequestIDLength bounds the ids that callers choose: they go to the log.
 const maxRequestIDLength = 128
 

@@ -3,11 +3,13 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -43,6 +45,15 @@ type Config struct {
 	MaxTimeout time.Duration
 	// Logger gets one line per call. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.
 	Logger *slog.Logger
+	// SilentSuccesses is the percentage of successful calls that get no line, chosen at random.
+	SilentSuccesses float64
+	// Called, unless it is nil, is told of every call of UsageService that has ended, and of the requests that the REST door
+	// refuses by itself. It must not block.
+	Called func(Call)
+	// LanesChanged receives after the lane of an account has changed, as jasperclient.Events tells; nil where nobody does.
+	LanesChanged <-chan struct{}
+	// TracerProvider makes each call of UsageService a span; nil for none.
+	TracerProvider trace.TracerProvider
 }
 
 // A Server is a UsageService behind its two doors: gRPC, and REST in front of the same gRPC server, so that both pass
@@ -54,24 +65,25 @@ type Server struct {
 	callers   cuttingListener
 	inProcess *bufconn.Listener
 	conn      *grpc.ClientConn
+	// followLanes tells health checks and the log of the accounts' lanes, until endStreams.
+	followLanes func()
 	// endStreams ends the streams that a drain would wait for in vain.
 	endStreams context.CancelFunc
 }
 
 // NewServer makes a server that listens nowhere yet.
 func NewServer(usage *UsageService, cfg Config) (*Server, error) {
+	if !(cfg.SilentSuccesses >= 0 && cfg.SilentSuccesses <= 100) { // so NaN fails too
+		return nil, fmt.Errorf("service: %v is no percentage; give 0 to 100", cfg.SilentSuccesses)
+	}
 	if cfg.Logger == nil || cfg.DefaultTimeout <= 0 || cfg.MaxTimeout < cfg.DefaultTimeout {
 		return nil, errors.New("service: a server needs a logger, and a default timeout above 0 and not above the greatest")
 	}
 	draining, endStreams := context.WithCancel(context.Background())
+	log := accessLog{cfg.Logger, cfg.SilentSuccesses, cfg.Called}
 	s := &Server{
 		grpc: grpc.NewServer(
-			grpc.ChainUnaryInterceptor(
-				withRequestID,
-				accessLog{cfg.Logger}.unary,
-				withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout),
-				withRecovery,
-			),
+			grpc.ChainUnaryInterceptor(cfg.interceptors(log)...),
 			grpc.ChainStreamInterceptor(untilDrained(draining)),
 			grpc.MaxRecvMsgSize(maxRequestBytes),
 			grpc.ConnectionTimeout(connectTimeout),
@@ -85,6 +97,9 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.health.SetServingStatus(usagev1.UsageService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
+	following := &lanes{log: cfg.Logger, health: s.health, states: usage.States}
+	following.look(draining)
+	s.followLanes = func() { following.follow(draining, usage.changed, cfg.LanesChanged) }
 
 	var err error
 	s.conn, err = grpc.NewClient("passthrough:///in-process",
@@ -94,7 +109,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := newGateway(s.conn, accessLog{cfg.Logger}, usage)
+	gateway, err := newGateway(s.conn, log, usage)
 	if err != nil {
 		return nil, errors.Join(err, s.conn.Close())
 	}
@@ -148,6 +163,7 @@ func (s *Server) Serve(grpcListener, httpListener net.Listener) error {
 			return err
 		})
 	}
+	doors.Go(func() error { s.followLanes(); return nil })
 	s.callers.Listener = grpcListener
 	serve(func() error { return s.grpc.Serve(&s.callers) })
 	serve(func() error { return s.grpc.Serve(s.inProcess) })
