@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/zoneusage/zoneusage/internal/telemetry"
+	"github.com/zoneusage/zoneusage/jasperclient"
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
+	"github.com/zoneusage/zoneusage/service"
+)
+
+// An upstream is the Control Center that answers.
+type upstream struct {
+	accounts []service.Account // the first is the default one
+	roster   *roster           // nil where no file names them
+	sandbox  *sandboxDoor      // nil for a real Control Center
+}
+
+func (u *upstream) close() {
+	if u.roster != nil {
+		u.roster.close()
+	} else {
+		u.accounts[0].Client.Close()
+	}
+	if u.sandbox != nil {
+		u.sandbox.close()
+	}
+}
+
+// reload reads the accounts again. Where that fails, those that there are stay.
+func (u *upstream) reload(log *slog.Logger, usage *service.UsageService, metrics *telemetry.Metrics) {
+	if u.roster == nil {
+		log.Info("SIGHUP reads the file of --accounts again, and there is none")
+		return
+	}
+	accounts, err := u.roster.read()
+	if err == nil {
+		err = usage.SetAccounts(accounts...)
+	}
+	metrics.Reloaded("accounts", err)
+	if err != nil {
+		log.Error("the accounts stay as they are", "cause", err.Error())
+		return
+	}
+	log.Info("the accounts are read again", "accounts", names(accounts))
+}
+
+func names(accounts []service.Account) string {
+	all := make([]string, len(accounts))
+	for i, account := range accounts {
+		all[i] = account.Name
+	}
+	return strings.Join(all, ", ")
+}
+
+// announce says where the doors are and, on the sandbox, prints a call of each, ready to paste.
+func (u *upstream) announce(log *slog.Logger, stdout io.Writer, grpcAddr, httpAddr, adminAddr string) {
+	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "admin_addr", adminAddr,
+		"accounts", names(u.accounts))
+	if u.sandbox == nil {
+		return
+	}
+	log.Warn("no Control Center is configured: every answer comes from the sandbox, not from real devices",
+		"sandbox_url", "http://"+u.sandbox.addr())
+	_, _ = fmt.Fprintf(stdout, "Two calls to try:\n\n"+
+		"  grpcurl -plaintext -d '{\"iccid\":\"8988217755520000031\"}' %s jasper.usage.v1.UsageService/GetDeviceUsageInZone\n"+
+		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", callable(grpcAddr), callable(httpAddr))
+}
+
+// connect makes the clients of the configured accounts, or starts the sandbox where nothing is configured.
+func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
+	key, err := readAPIKey(c.APIKeyFile, apiKeyVariable)
+	if err != nil {
+		return nil, err
+	}
+	none := c.ControlCenterURL == "" && c.Username == "" && key == ""
+	switch {
+	case c.Accounts != "" && !none:
+		return nil, errors.New("--accounts names the Control Centers; leave out --control-center-url, --username and the API key")
+	case c.Accounts != "":
+		return c.connectAccounts()
+	case none:
+		return c.startSandbox(ctx)
+	}
+	var missing []string
+	for _, setting := range []struct{ value, flag, variable string }{
+		{c.ControlCenterURL, "--control-center-url", "ZONEUSAGE_CONTROL_CENTER_URL"},
+		{c.Username, "--username", "ZONEUSAGE_USERNAME"},
+		{key, "--api-key-file", apiKeyVariable},
+	} {
+		if setting.value == "" {
+			missing = append(missing, fmt.Sprintf("%s (or %s)", setting.flag, setting.variable))
+		}
+	}
+	if missing != nil {
+		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key; missing: %s. "+
+			"Leave all three out to serve the sandbox", strings.Join(missing, ", "))
+	}
+	connected, err := c.newClient(c.ControlCenterURL, jasperclient.Credentials{Username: c.Username, APIKey: key}, c.fairUse())
+	if err != nil {
+		return nil, fmt.Errorf("the settings of Control Center: %w", err)
+	}
+	return &upstream{accounts: []service.Account{connected.as(defaultAccount)}}, nil
+}
+
+func (c *serveCommand) connectAccounts() (*upstream, error) {
+	r := &roster{command: c, clients: map[upstreamUser]*connection{}}
+	accounts, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	return &upstream{accounts: accounts, roster: r}, nil
+}
+
+// fairUse is what an account is allowed that says nothing else.
+func (c *serveCommand) fairUse() jasperclient.FairUse {
+	return jasperclient.FairUse{
+		CallsInFlight: c.CallsInFlight, CallsPerSecond: c.CallsPerSecond, MaxWaiting: c.MaxWaiting, BulkShare: c.BulkShare,
+	}
+}
+
+// A connection is a client, and what counts the events of its lane.
+type connection struct {
+	client *jasperclient.Client
+	lane   *telemetry.Lane
+}
+
+// as is the account under a name.
+func (c *connection) as(name string) service.Account {
+	c.lane.Name(name)
+	return service.Account{Name: name, Client: c.client}
+}
+
+func (c *serveCommand) newClient(url string, credentials jasperclient.Credentials, fair jasperclient.FairUse) (*connection, error) {
+	lane := c.observer.metrics.NewLane()
+	client, err := jasperclient.New(url, credentials, append(c.observer.clientOptions(lane),
+		jasperclient.WithFairUse(fair),
+		jasperclient.WithTimeout(c.CallTimeout),
+		jasperclient.WithUserAgent("zoneusage/"+versionName()))...)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{client, lane}, nil
+}
+
+// startSandbox serves the sandbox over loopback, so that its answers take the way of a real Control Center's.
+func (c *serveCommand) startSandbox(ctx context.Context) (*upstream, error) {
+	handler, err := sandbox.New(sandbox.WithCredentials(sandboxName, sandboxName))
+	if err != nil {
+		return nil, err
+	}
+	door, err := listenSandbox(ctx, "127.0.0.1:0", handler)
+	if err != nil {
+		return nil, err
+	}
+	connected, err := c.newClient("http://"+door.addr(), jasperclient.Credentials{Username: sandboxName, APIKey: sandboxName}, c.fairUse())
+	if err != nil {
+		door.close()
+		return nil, err
+	}
+	return &upstream{accounts: []service.Account{connected.as(sandboxName)}, sandbox: door}, nil
+}
