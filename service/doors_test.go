@@ -151,13 +151,16 @@ func newClient(t *testing.T, baseURL string, opts ...jasperclient.Option) *jaspe
 	return client
 }
 
-func newRigFor(t *testing.T, usage *service.UsageService) *rig {
+func newRigFor(t *testing.T, usage *service.UsageService, changes ...func(*service.Config)) *rig {
 	t.Helper()
 	r := &rig{log: new(lockedBuffer), served: make(chan error, 1), http: &http.Client{Transport: &http.Transport{}}, calls: new(atomic.Int32)}
 	cfg := service.Config{
 		DefaultTimeout: time.Minute,
 		MaxTimeout:     time.Minute,
 		Logger:         slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{ReplaceAttr: service.MaskICCIDs})),
+	}
+	for _, change := range changes {
+		change(&cfg)
 	}
 	var err error
 	if r.server, err = service.NewServer(usage, cfg); err != nil {

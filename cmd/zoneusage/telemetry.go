@@ -141,7 +141,7 @@ func (d *adminDoor) addr() string {
 // close ends it at once: what it was asked for is about a service that has ended.
 func (d *adminDoor) close() {
 	if d.listener != nil {
-		_ = d.listener.Close() // the server closes it too, once it serves
 		_ = d.server.Close()   // it ends in any case
+		_ = d.listener.Close() // the server has, if it served
 	}
 }
