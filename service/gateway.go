@@ -149,7 +149,7 @@ func withInvalidRequest(st *status.Status) *status.Status {
 
 // writeError writes the status as the body and what a program looks for first as HTTP status and Retry-After.
 func (g *gateway) writeError(
-	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
+	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error,
 ) {
 	httpStatus := 0
 	if routed := (*runtime.HTTPStatusError)(nil); errors.As(err, &routed) {

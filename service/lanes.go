@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"google.golang.org/grpc/health"
@@ -71,9 +70,9 @@ func (l *lanes) look(ctx context.Context) {
 
 // tellClosed logs that a lane has closed or opened.
 func (l *lanes) tellClosed(ctx context.Context, before jasperclient.ClosedReason, now AccountState) {
-	switch closed := now.Lane.Closed; {
-	case closed == before:
-	case closed == "":
+	switch closed := now.Lane.Closed; closed {
+	case before:
+	case "":
 		l.log.InfoContext(ctx, "the account's lane is open again", "account", now.Name, "was", string(before))
 	default:
 		l.log.WarnContext(ctx, "the account's lane is closed", "account", now.Name, "reason", string(closed),
@@ -93,6 +92,3 @@ func (l *lanes) tellSpacing(ctx context.Context, before time.Duration, now Accou
 	}
 	return min(before, spacing)
 }
-
-// WithHealth answers /livez and /readyz, as the REST door does, in front of a handler of other paths.
-func (s *Server) WithHealth(others http.Handler) http.Handler { return s.withHealth(others) }

@@ -114,7 +114,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 		return nil, errors.Join(err, s.conn.Close())
 	}
 	s.http = &http.Server{
-		Handler:           s.withHealth(gateway),
+		Handler:           s.WithHealth(gateway),
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      cfg.MaxTimeout + writeMargin,
@@ -125,8 +125,8 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// withHealth answers /livez while the process runs and /readyz while it takes calls.
-func (s *Server) withHealth(rest http.Handler) http.Handler {
+// WithHealth answers /livez while the process runs and /readyz while it takes calls, in front of a handler of other paths.
+func (s *Server) WithHealth(others http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/livez":
@@ -139,7 +139,7 @@ func (s *Server) withHealth(rest http.Handler) http.Handler {
 			}
 			writeText(w, http.StatusOK, "ok")
 		default:
-			rest.ServeHTTP(w, r)
+			others.ServeHTTP(w, r)
 		}
 	})
 }

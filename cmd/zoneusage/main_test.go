@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "ZONEUSAGE_") {
+		if !strings.HasPrefix(variable, "ZONEUSAGE_") && !strings.HasPrefix(variable, "OTEL_") {
 			cmd.Env = append(cmd.Env, variable)
 		}
 	}
