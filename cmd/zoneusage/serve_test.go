@@ -60,7 +60,7 @@ func TestServeRefusesHalfAConfiguration(t *testing.T) {
 		"a key as a flag":         {nil, []string{"--api-key=secret"}, "unknown flag --api-key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, output := run(t, test.env, append([]string{"serve", "--grpc-addr=127.0.0.1:0"}, test.args...)...)
+			code, output := run(t, test.env, append([]string{"serve", "--grpc-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, test.args...)...)
 			if code == 0 || !strings.Contains(output, test.want) || strings.Contains(output, "secret-of-the-test") {
 				t.Errorf("exit status %d, want another than 0 and %q in\n%s", code, test.want, output)
 			}

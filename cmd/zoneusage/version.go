@@ -29,3 +29,17 @@ func versionName() string {
 	}
 	return "devel"
 }
+
+// revision is the commit that Go built the program from; empty where it does not know.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value
+		}
+	}
+	return ""
+}
