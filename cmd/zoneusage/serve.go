@@ -26,7 +26,7 @@ type serveCommand struct {
 	ControlCenterURL string `placeholder:"URL" help:"Control Center's base URL, such as https://rws-jpotest.jasper.com, with or without /rws/api/v1."`
 	Username         string `placeholder:"NAME" help:"The user name of its account."`
 	APIKeyFile       string `placeholder:"FILE" help:"A file with the user's API key; ZONEUSAGE_API_KEY can hold it instead."`
-	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of URL, user name and key; read again at SIGHUP."`
+	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of URL, user name and key; read again when it changes."`
 
 	CallsInFlight  int           `default:"1" help:"How many calls of Control Center its operator allows the account at once."`
 	CallsPerSecond float64       `default:"1" help:"How many calls a second it allows; a fraction is fine."`
