@@ -76,6 +76,10 @@ build: ## Build bin/zoneusage.
 image-test: ## Build the Dockerfile with buildah and run its image (Linux, root).
 	.ci/image-test
 
+.PHONY: deploy-test
+deploy-test: ## Check alerts, dashboard and manifests against each other and a running server.
+	cd deploy && go test ./...
+
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities; needs the Go vulnerability database.
 	$(TOOL) govulncheck ./...

@@ -64,7 +64,7 @@ func (a *alert) eval(ctx context.Context, engine *promql.Engine, stored *history
 					return query(ctx, engine, stored, expr, at)
 				}, nil, nil).Expand()
 		}
-		builder := labels.NewBuilder(sample.Metric).Del(labels.MetricName)
+		builder := labels.NewBuilder(sample.Metric).Del(model.MetricNameLabel)
 		for name, text := range a.rule.Labels {
 			value, err := expand(text)
 			if err != nil {

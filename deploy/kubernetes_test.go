@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path"
@@ -107,22 +108,22 @@ func TestPortsAndProbes(t *testing.T) {
 		}
 	}
 	c := m.container()
-	for path, probe := range map[string]*core.Probe{"/livez": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
-		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port != intstr.FromString("admin") {
-			t.Errorf("the probe of %s is %v", path, probe)
+	for endpoint, probe := range map[string]*core.Probe{"/livez": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
+		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != endpoint || probe.HTTPGet.Port != intstr.FromString("admin") {
+			t.Errorf("the probe of %s is %v", endpoint, probe)
 		}
 	}
 	if probe := c.StartupProbe; probe == nil || probe.HTTPGet.Path != "/livez" || probe.PeriodSeconds*probe.FailureThreshold < 30 {
 		t.Errorf("the startup probe is %v", probe)
 	}
 	s := serve(t)
-	for _, path := range []string{"/livez", "/readyz"} {
-		response, err := s.client.Get("http://" + s.adminAddr + path)
+	for _, endpoint := range []string{"/livez", "/readyz"} {
+		response, err := s.client.Get("http://" + s.adminAddr + endpoint)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if response.Body.Close(); response.StatusCode != 200 {
-			t.Errorf("%s: %s", path, response.Status)
+		if response.Body.Close(); response.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", endpoint, response.Status)
 		}
 	}
 }
@@ -178,8 +179,9 @@ func TestTimeToEnd(t *testing.T) {
 
 func TestMemory(t *testing.T) {
 	m := render(t)
-	limit := m.container().Resources.Limits.Memory().Value()
-	if request := m.container().Resources.Requests.Memory().Value(); request != limit {
+	resources := m.container().Resources
+	limit := resources.Limits.Memory().Value()
+	if request := resources.Requests.Memory().Value(); request != limit {
 		t.Errorf("%d bytes are asked for, the limit is %d", request, limit)
 	}
 	var goLimit int64

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -22,13 +23,13 @@ func newExported(scrapes ...map[string]*dto.MetricFamily) exported {
 		}
 	}
 	up := targetLabels()
-	up[labels.MetricName] = "up"
+	up[model.MetricNameLabel] = "up"
 	e.add(labels.FromMap(up))
 	return e
 }
 
 func (e exported) add(metric labels.Labels) {
-	name := metric.Get(labels.MetricName)
+	name := metric.Get(model.MetricNameLabel)
 	if e[name] == nil {
 		e[name] = map[string]map[string]bool{}
 	}
@@ -93,7 +94,7 @@ func (e exported) checkLabels(t *testing.T, expr parser.Expr, names []string) {
 	known := map[string]bool{}
 	for _, selectors := range parser.ExtractSelectors(expr) {
 		for _, matcher := range selectors {
-			if matcher.Name == labels.MetricName {
+			if matcher.Name == model.MetricNameLabel {
 				for name := range e[matcher.Value] {
 					known[name] = true
 				}
@@ -134,7 +135,7 @@ func (e exported) checkSeries(t *testing.T, series string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := metric.Get(labels.MetricName)
+	name := metric.Get(model.MetricNameLabel)
 	metric.Range(func(label labels.Label) {
 		values := e[name][label.Name]
 		_, ofTarget := targetLabels()[label.Name]

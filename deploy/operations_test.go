@@ -33,7 +33,7 @@ func TestEveryAlertHasASection(t *testing.T) {
 func TestSettings(t *testing.T) {
 	help, text := strings.Join(strings.Fields(serveHelp(t)), " "), string(read(t, operationsFile))
 	flags := regexp.MustCompile(` (--[a-z-]+)(?:="?([^" ]*)"?)? .*?\(\$(ZONEUSAGE_\w+)\)`).FindAllStringSubmatch(help, -1)
-	if len(flags) < 20 {
+	if len(flags) < 15 {
 		t.Fatalf("%d flags in\n%s", len(flags), help)
 	}
 	for _, flag := range flags {

@@ -64,6 +64,7 @@ func TestRules(t *testing.T) {
 
 // run evaluates all rules from 1970 on, and compares when the last evaluation before the next would be after a test's time.
 func (test *ruleTest) run(t *testing.T, interval time.Duration) {
+	t.Helper()
 	stored, alerts, engine := test.history(t), readAlerts(t), newEngine()
 	due := slices.Clone(test.AlertRuleTests)
 	for now := time.Duration(0); len(due) > 0; now += interval {

@@ -43,33 +43,35 @@ func (s *server) lightLoad(t *testing.T) {
 func TestAlertsFireOnTrouble(t *testing.T) {
 	for alert, trouble := range map[string]struct {
 		flags []string
-		work  func(t *testing.T, s *server, scrape int)
+		work  func(scrape int, ask func(device, query, timeout string))
 	}{
-		"ZoneusageCredentialsRefused critical": {nil, func(t *testing.T, s *server, scrape int) {
+		"ZoneusageCredentialsRefused critical": {nil, func(scrape int, ask func(device, query, timeout string)) {
 			if scrape == 0 {
-				s.ask(t, refusedKeyDevice, "", "10S")
+				ask(refusedKeyDevice, "", "10S")
 			}
 		}},
-		"ZoneusageControlCenterFailing critical": {[]string{"--calls-per-second=100"}, func(t *testing.T, s *server, scrape int) {
+		"ZoneusageControlCenterFailing critical": {[]string{"--calls-per-second=100"}, func(_ int, ask func(device, query, timeout string)) {
 			for range 2 {
-				s.ask(t, failingDevice, "", "10S")
+				ask(failingDevice, "", "10S")
 			}
 		}},
-		"ZoneusageErrors warning": {[]string{"--calls-per-second=100"}, func(t *testing.T, s *server, _ int) {
-			s.ask(t, failingDevice, "", "10S")
+		"ZoneusageErrors warning": {[]string{"--calls-per-second=100"}, func(_ int, ask func(device, query, timeout string)) {
+			ask(failingDevice, "", "10S")
 		}},
-		"ZoneusageBudgetExhausted warning": {[]string{"--calls-per-second=0.01"}, func(t *testing.T, s *server, _ int) {
-			s.ask(t, goodDevice, "?maxAge=0s", "2S")
+		"ZoneusageBudgetExhausted warning": {[]string{"--calls-per-second=0.01"}, func(_ int, ask func(device, query, timeout string)) {
+			ask(goodDevice, "?maxAge=0s", "2S")
 		}},
-		"ZoneusageLaneSlowed warning": {[]string{"--calls-per-second=10"}, func(t *testing.T, s *server, scrape int) {
+		"ZoneusageLaneSlowed warning": {[]string{"--calls-per-second=10"}, func(scrape int, ask func(device, query, timeout string)) {
 			if scrape == 0 {
-				s.ask(t, rateLimitedDevice, "", "2S")
+				ask(rateLimitedDevice, "", "2S")
 			}
 		}},
 	} {
 		t.Run(alert, func(t *testing.T) {
 			s := serve(t, trouble.flags...)
-			stored, times := observe(t, s, scrapes, func(scrape int) { trouble.work(t, s, scrape) })
+			stored, times := observe(t, s, scrapes, func(scrape int) {
+				trouble.work(scrape, func(device, query, timeout string) { s.ask(t, device, query, timeout) })
+			})
 			if fires := firings(t, stored, times); fires[alert] == 0 {
 				t.Errorf("it does not fire; these do: %v", fires)
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -30,7 +31,7 @@ func observe(t *testing.T, s *server, scrapes int, work func(scrape int)) (*hist
 		times[i] = start.Add(time.Duration(i) * scrapeInterval)
 		addFamilies(stored, s.scrape(t), times[i])
 		up := targetLabels()
-		up[labels.MetricName] = "up"
+		up[model.MetricNameLabel] = "up"
 		stored.add(labels.FromMap(up), times[i], 1)
 	}
 	return stored, times
@@ -46,7 +47,7 @@ func addFamilies(stored *history, families map[string]*dto.MetricFamily, at time
 func eachSample(family *dto.MetricFamily, target map[string]string, give func(labels.Labels, float64)) {
 	for _, metric := range family.GetMetric() {
 		sample := func(suffix string, value float64, more ...string) {
-			builder := labels.NewBuilder(labels.FromMap(target)).Set(labels.MetricName, family.GetName()+suffix)
+			builder := labels.NewBuilder(labels.FromMap(target)).Set(model.MetricNameLabel, family.GetName()+suffix)
 			for _, pair := range metric.GetLabel() {
 				builder.Set(pair.GetName(), pair.GetValue())
 			}
@@ -71,7 +72,7 @@ func eachSample(family *dto.MetricFamily, target map[string]string, give func(la
 		default:
 			histogram := metric.GetHistogram()
 			for _, bucket := range histogram.GetBucket() {
-				sample("_bucket", float64(bucket.GetCumulativeCount()), labels.BucketLabel, number(bucket.GetUpperBound()))
+				sample("_bucket", float64(bucket.GetCumulativeCount()), model.BucketLabel, number(bucket.GetUpperBound()))
 			}
 			sample("_sum", histogram.GetSampleSum())
 			sample("_count", float64(histogram.GetSampleCount()))
