@@ -40,7 +40,7 @@ func TestSettings(t *testing.T) {
 		if found == nil {
 			t.Fatalf("not understood: %s", flag)
 		}
-		name, value, variable := "--"+found[1], found[2], found[3]
+		name, value, variable := "--"+found[1], strings.TrimSuffix(found[2], ",..."), found[3] // dots: a list
 		row := regexp.MustCompile("(?m)^\\| `" + name + "` \\| `" + variable + "` \\| (.*?) \\|").FindStringSubmatch(text)
 		if row == nil {
 			t.Errorf("%s has no row of %s and %s", operationsFile, name, variable)
