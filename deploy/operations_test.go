@@ -34,6 +34,7 @@ func TestSettings(t *testing.T) {
 	_, help, _ := strings.Cut(strings.Join(strings.Fields(serveHelp(t)), " "), "Flags:")
 	text := string(read(t, operationsFile))
 	parts := regexp.MustCompile(`^([a-z-]+)(?:="?([^" ]*)"?)? .*\(\$(ZONEUSAGE_\w+)\)`)
+	placeholder := regexp.MustCompile(`^[A-Z]*$`) // stands for a value where there is no default
 	flags := strings.Split(help, " --")[2:] // after -h and --help
 	for _, flag := range flags {
 		found := parts.FindStringSubmatch(flag)
@@ -46,9 +47,13 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s has no row of %s and %s", operationsFile, name, variable)
 			continue
 		}
-		// A default of capitals is what stands for a value in the help.
-		if value != strings.ToUpper(value) && !strings.Contains(row[1], "`"+value+"`") {
+		if !placeholder.MatchString(value) && !strings.Contains(row[1], "`"+value+"`") {
 			t.Errorf("%s: the default is %s, but the table says %s", name, value, row[1])
+		}
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(--[a-z-]+)` \\|").FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(help, " "+row[1]+" ") && !strings.Contains(help, " "+row[1]+"=") {
+			t.Errorf("serve has no %s", row[1])
 		}
 	}
 }
