@@ -136,9 +136,10 @@ func TestDashboardsQueries(t *testing.T) {
 			s.ask(t, goodDevice, "?maxAge=0s", "5m")
 		}
 	})
-	tls := parseMetrics(t, string(read(t, "testdata/tls.prom")))
-	addFamilies(stored, tls, times[len(times)-1])
-	known := newExported(s.scrape(t), tls)
+	deployed, target := startDeployment(t).scrape(t), targetLabels() // for what comes with TLS and files
+	target["instance"] = "deployed:9091"
+	addFamilies(stored, deployed, target, times[len(times)-1])
+	known := newExported(s.scrape(t), deployed)
 	legendLabel := regexp.MustCompile(`\{\{(\w+)\}\}`)
 	for _, panel := range panels(readDashboard(t)) {
 		if len(panel.Targets) == 0 {

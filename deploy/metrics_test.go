@@ -108,12 +108,12 @@ func (e exported) checkLabels(t *testing.T, expr parser.Expr, names []string) {
 	}
 }
 
-// whatIsExported scrapes a server that has had a call.
+// whatIsExported scrapes a server that has had a call, and one that has what the Deployment gives it.
 func whatIsExported(t *testing.T) exported {
 	t.Helper()
 	s := serve(t, "--calls-per-second=100")
 	s.lightLoad(t)
-	return newExported(s.scrape(t), parseMetrics(t, string(read(t, "testdata/tls.prom"))))
+	return newExported(s.scrape(t), startDeployment(t).scrape(t))
 }
 
 func TestRulesNameWhatIsExported(t *testing.T) {

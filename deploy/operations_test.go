@@ -35,7 +35,7 @@ func TestSettings(t *testing.T) {
 	text := string(read(t, operationsFile))
 	parts := regexp.MustCompile(`^([a-z-]+)(?:="?([^" ]*)"?)? .*\(\$(ZONEUSAGE_\w+)\)`)
 	placeholder := regexp.MustCompile(`^[A-Z]*$`) // stands for a value where there is no default
-	flags := strings.Split(help, " --")[2:] // after -h and --help
+	flags := strings.Split(help, " --")[2:]       // after -h and --help
 	for _, flag := range flags {
 		found := parts.FindStringSubmatch(flag)
 		if found == nil {

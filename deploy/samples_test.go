@@ -29,7 +29,7 @@ func observe(t *testing.T, s *server, scrapes int, work func(scrape int)) (*hist
 	for i := range scrapes {
 		work(i)
 		times[i] = start.Add(time.Duration(i) * scrapeInterval)
-		addFamilies(stored, s.scrape(t), times[i])
+		addFamilies(stored, s.scrape(t), targetLabels(), times[i])
 		up := targetLabels()
 		up[model.MetricNameLabel] = "up"
 		stored.add(labels.FromMap(up), times[i], 1)
@@ -37,9 +37,10 @@ func observe(t *testing.T, s *server, scrapes int, work func(scrape int)) (*hist
 	return stored, times
 }
 
-func addFamilies(stored *history, families map[string]*dto.MetricFamily, at time.Time) {
+// addFamilies stores a scrape of a target.
+func addFamilies(stored *history, families map[string]*dto.MetricFamily, target map[string]string, at time.Time) {
 	for _, family := range families {
-		eachSample(family, targetLabels(), func(metric labels.Labels, value float64) { stored.add(metric, at, value) })
+		eachSample(family, target, func(metric labels.Labels, value float64) { stored.add(metric, at, value) })
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/prometheus/common/expfmt"
@@ -110,13 +109,8 @@ func (s *server) scrape(t *testing.T) map[string]*dto.MetricFamily {
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("%s, %v\n%s", response.Status, err, body)
 	}
-	return parseMetrics(t, string(body))
-}
-
-func parseMetrics(t *testing.T, text string) map[string]*dto.MetricFamily {
-	t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
