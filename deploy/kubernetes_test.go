@@ -151,7 +151,7 @@ func TestFilesAreMounted(t *testing.T) {
 			continue
 		}
 		secret := mounted[path.Dir(value)]
-		if secret == "" || !strings.Contains(text, secret) || !strings.Contains(text, path.Base(value)) {
+		if secret == "" || !strings.Contains(text, "| `"+secret+"` |") || !strings.Contains(text, "`"+path.Base(value)+"`") {
 			t.Errorf("%s=%s: no Secret is mounted there, or %s does not name it (%q)", flag, value, operationsFile, secret)
 		}
 		used[path.Dir(value)] = true

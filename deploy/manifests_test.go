@@ -12,9 +12,9 @@ import (
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/yaml"
 )
 
 // manifests are the objects that an installation makes.
@@ -44,7 +44,7 @@ func render(t *testing.T) manifests {
 	}
 	m := manifests{count: map[string]int{}}
 	for _, object := range objects.Resources() {
-		text, err := object.AsYAML()
+		text, err := object.MarshalJSON()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,8 +102,11 @@ func (m *manifests) decode(t *testing.T, kind string, text []byte) {
 	default:
 		t.Fatalf("%s: these tests do not know it", kind)
 	}
-	if err := yaml.UnmarshalStrict(text, into); err != nil {
-		t.Errorf("%s: %v\n%s", kind, err, text)
+	unknown, err := json.UnmarshalStrict(text, into) // names by case, as Kubernetes does
+	for _, err := range append(unknown, err) {
+		if err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
 	}
 }
 
