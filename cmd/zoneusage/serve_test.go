@@ -103,6 +103,36 @@ func TestServeAsksTheConfiguredControlCenter(t *testing.T) {
 	}
 }
 
+func TestTheKeyIsReadAgain(t *testing.T) {
+	handler, err := sandbox.New(sandbox.WithCredentials("user", "new-key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	controlCenter := httptest.NewServer(handler)
+	defer controlCenter.Close()
+	key := filepath.Join(t.TempDir(), "key")
+	write := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(key, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old-key")
+	p, _, url := serve(t, nil, "--control-center-url", controlCenter.URL, "--username=user", "--api-key-file", key)
+	check := func(want int) {
+		t.Helper()
+		if status, body := get(t, request(t, url+usagePath)); status != want {
+			t.Errorf("HTTP status %d, want %d\n%s", status, want, body)
+		}
+	}
+	check(http.StatusInternalServerError)
+	write("")
+	p.logged(t, "files cannot be read again, so what they held before stays")
+	write("new-key")
+	p.logged(t, "files are read again")
+	check(http.StatusOK) // also the lane that the old key closed
+}
+
 func TestServeFlags(t *testing.T) {
 	slow, env := newSlowControlCenter(t)
 	timesOut := func(args ...string) {

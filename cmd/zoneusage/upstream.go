@@ -19,6 +19,7 @@ import (
 type upstream struct {
 	accounts []service.Account // the first is the default one
 	roster   *roster           // nil where no file names them
+	renewKey *reload.Source    // the file of the one account's key; nil where there is none
 	sandbox  *sandboxDoor      // nil for a real Control Center
 }
 
@@ -33,9 +34,12 @@ func (u *upstream) close() {
 	}
 }
 
-// sources are the files of the accounts, to read again.
+// sources are the files to read again.
 func (u *upstream) sources(usage *service.UsageService) []reload.Source {
-	if u.roster == nil {
+	switch {
+	case u.renewKey != nil:
+		return []reload.Source{*u.renewKey}
+	case u.roster == nil:
 		return nil
 	}
 	return []reload.Source{{Name: "accounts", Files: u.roster.files, Load: func() error {
@@ -102,7 +106,17 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the settings of Control Center: %w", err)
 	}
-	return &upstream{accounts: []service.Account{connected.as(defaultAccount)}}, nil
+	u := &upstream{accounts: []service.Account{connected.as(defaultAccount)}}
+	if c.APIKeyFile != "" {
+		u.renewKey = &reload.Source{Name: "accounts", Files: func() []string { return []string{c.APIKeyFile} }, Load: func() error {
+			key, err := readKeyFile(c.APIKeyFile)
+			if err != nil {
+				return fmt.Errorf("--api-key-file: %w", err)
+			}
+			return connected.client.Update(jasperclient.Credentials{Username: c.Username, APIKey: key}, c.fairUse())
+		}}
+	}
+	return u, nil
 }
 
 func (c *serveCommand) connectAccounts() (*upstream, error) {
