@@ -27,6 +27,7 @@ func (c *Client) do(req *http.Request) (*answer, error) {
 		return nil, c.unavailable(0, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	c.noteStatus(req, resp.StatusCode)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes+1))
 	if err != nil && resp.StatusCode != http.StatusTooManyRequests { // which says all by itself
 		return nil, c.unavailable(resp.StatusCode, err)

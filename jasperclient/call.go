@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // maxAttempts is how often a call is made whose failure is Control Center's, or comes from calling too often.
@@ -25,34 +27,41 @@ type Call struct {
 	waiting context.Context // ends when nobody waits for the call, and it need not
 	abandon context.CancelFunc
 
-	mu      sync.Mutex
-	callers int           // who have not left
-	turn    *turn         // of the present attempt, or of the next
-	sent    time.Time     // when Control Center was asked; zero while it is not
-	failed  error         // how the last attempt failed
-	resumes time.Time     // when the wait before the next attempt ends
-	moved   chan struct{} // closed when a failure changes when the call may end
+	mu       sync.Mutex
+	callers  int           // who have not left
+	turn     *turn         // of the present attempt, or of the next
+	entered  time.Time     // when the wait for the turn began; zero while there is none
+	waited   time.Duration // for the turns before
+	attempts int           // how often Control Center was asked
+	sent     time.Time     // when it was; zero while it is not
+	failed   error         // how the last attempt failed
+	resumes  time.Time     // when the wait before the next attempt ends
+	moved    chan struct{} // closed when a failure changes when the call may end
 
 	done  chan struct{} // closed when the rest is set
 	usage *DeviceUsage
 	err   error
+	cause Cause // why the lane turned the call away; empty where it did not
 }
 
 // Start puts a question into the lane for a caller. Each Start that succeeds, and each [Call.Join] that reports true,
 // needs exactly one [Call.Wait]. It fails with a [QueryError]; with a [BusyError] where there is no place to wait; with
 // what closed the lane, an [UnavailableError] or an [APIError] for refused credentials; or with [ErrClosed].
 //
+// Of ctx the values alone go along, as a trace to which the call belongs: the call can have other callers when it ends.
+//
 // When the call ends, ended, unless it is nil, gets the outcome before any caller does, and must not block. It is also told
 // when Control Center was asked, the zero time where it was not.
-func (c *Client) Start(q UsageQuery, caller Caller, ended func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
+func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, ended func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
 	q, err := q.valid()
 	if err != nil {
 		return nil, err
 	}
-	call := &Call{client: c, query: q, callers: 1, turn: newTurn(caller), moved: make(chan struct{}), done: make(chan struct{})}
+	call := &Call{client: c, query: q, callers: 1, turn: newTurn(caller), entered: time.Now(),
+		moved: make(chan struct{}), done: make(chan struct{})}
 	call.waiting, call.abandon = context.WithCancel(c.open)
 	err = c.launch(call, func() {
-		call.run()
+		call.run(callContext{Context: c.open, started: ctx})
 		if ended != nil {
 			ended(call.usage, call.sent, call.err)
 		}
@@ -61,9 +70,26 @@ func (c *Client) Start(q UsageQuery, caller Caller, ended func(usage *DeviceUsag
 	})
 	if err != nil {
 		call.abandon()
+		if !errors.Is(err, ErrClosed) {
+			c.events.TurnedAway(caller, causeOf(err, CauseFull))
+		}
 		return nil, err
 	}
 	return call, nil
+}
+
+// A callContext ends with the client, and has the values of the context that the call was started with.
+type callContext struct {
+	context.Context
+	started context.Context
+}
+
+// Value implements [context.Context].
+func (c callContext) Value(key any) any {
+	if value := c.Context.Value(key); value != nil { // package context looks here for how to end what is made of this one
+		return value
+	}
+	return c.started.Value(key)
 }
 
 // Join lets another caller share the call, who has to [Call.Wait] for it. It reports false, and the caller does not, when
@@ -93,8 +119,9 @@ func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 		lastMoment = timer.C
 	}
 	for {
-		moved, late := call.outlook(deadline)
+		moved, cause, late := call.outlook(deadline)
 		if late != nil {
+			call.turnedAway(cause)
 			return nil, late
 		}
 		select {
@@ -102,6 +129,7 @@ func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 			if panicked, ok := call.err.(*panicError); ok { //nolint:errorlint // nothing wraps it
 				panic(panicked)
 			}
+			call.turnedAway(call.cause)
 			return call.usage, call.err
 		case <-ctx.Done():
 			return nil, fmt.Errorf("jasperclient: waiting for the answer: %w", ctx.Err())
@@ -109,6 +137,18 @@ func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 		case <-lastMoment: // others came first, or the lane slowed down
 		}
 	}
+}
+
+// Progress is how long the call has waited for its turns so far, which its pauses after a failure are not part of, and how
+// often Control Center was asked. It is the call's, whenever a caller joined.
+func (call *Call) Progress() (waited time.Duration, attempts int) {
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	waited = call.waited
+	if !call.entered.IsZero() {
+		waited += time.Since(call.entered)
+	}
+	return waited, call.attempts
 }
 
 // leave takes one caller off the call.
@@ -122,13 +162,13 @@ func (call *Call) leave() {
 	}
 }
 
-// outlook says why the call will not end before the deadline, nil when it may or there is none; moved is closed when that
-// changes.
-func (call *Call) outlook(deadline time.Time) (moved <-chan struct{}, late error) {
+// outlook says why the call will not end before the deadline, nil when it may or there is none, and what turns the caller
+// away then, nothing if the call has its turn; moved is closed when that changes.
+func (call *Call) outlook(deadline time.Time) (moved <-chan struct{}, cause Cause, late error) {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	if deadline.IsZero() {
-		return call.moved, nil
+		return call.moved, "", nil
 	}
 	lane := call.client.lane
 	if pause := time.Until(call.resumes); pause > 0 {
@@ -136,7 +176,10 @@ func (call *Call) outlook(deadline time.Time) (moved <-chan struct{}, late error
 	} else {
 		late = lane.late(call.turn, deadline)
 	}
-	return call.moved, call.because(late)
+	if late != nil && call.sent.IsZero() {
+		cause = causeOf(late, CauseDeadline)
+	}
+	return call.moved, cause, call.because(late)
 }
 
 // because is why the call has no turn: how its last attempt failed says more than that the lane has none in time.
@@ -156,21 +199,24 @@ type panicError struct {
 func (e *panicError) Error() string { return fmt.Sprintf("%v\n%s", e.value, e.stack) }
 
 // run makes attempts until there is an outcome to keep.
-func (call *Call) run() {
+func (call *Call) run(ctx context.Context) {
 	var usage *DeviceUsage
 	var err error
+	ctx, span := call.client.startSpan(ctx, "lane", trace.SpanKindInternal)
 	defer func() {
 		if value := recover(); value != nil {
 			usage, err = nil, &panicError{value, debug.Stack()}
 		}
 		call.usage, call.err = usage, err
+		endCall(span, call.err, call.cause)
 	}()
 	for attempt := 1; ; attempt++ {
-		usage, err = call.attempt()
+		usage, err = call.attempt(ctx, attempt)
 		refused := rateLimited(err) != nil
 		if attempt == maxAttempts || (!refused && !worthRetrying(err)) {
 			return
 		}
+		call.cause = "" // if it was turned away, it comes again
 		at, pause := beforeAll, time.Duration(0)
 		if !refused {
 			at, pause = atHead, max(rand.N(firstBackoff<<(attempt-1)), retryAfterOf(err))
@@ -179,42 +225,74 @@ func (call *Call) run() {
 			return
 		}
 		if closed := call.client.lane.enter(call.turn, at); closed != nil {
-			err = call.because(closed)
+			err, call.cause = call.because(closed), CauseClosed
 			return
 		}
 		call.move()
+		call.client.events.Retried()
 	}
 }
 
 // attempt waits for the call's turn and asks Control Center.
-func (call *Call) attempt() (usage *DeviceUsage, _ error) {
-	select {
-	case <-call.turn.granted:
-		if call.turn.err != nil {
-			return nil, call.because(call.turn.err)
-		}
-	case <-call.waiting.Done():
+func (call *Call) attempt(ctx context.Context, number int) (usage *DeviceUsage, _ error) {
+	caller, waited, err := call.await(ctx, number)
+	if err != nil {
+		return nil, err
 	}
-	if !call.send() {
-		return nil, fmt.Errorf("jasperclient: waiting for a turn: %w", context.Cause(call.waiting))
-	}
-	lane, t := call.client.lane, call.turn
+	c, t := call.client, call.turn
 	var outcome error = &UnavailableError{Err: errors.New("a panic")}
-	defer func() { lane.leave(t, outcome) }()
-	usage, outcome = call.client.ask(call.query, func() { lane.sent(t) })
+	defer func() { c.lane.leave(t, outcome) }()
+	ctx, span := c.startSpan(ctx, "GET usageInZone", trace.SpanKindClient)
+	defer func() {
+		endAttempt(span, number, outcome)
+		if !errors.Is(outcome, ErrClosed) {
+			c.events.Answered(outcomeOf(outcome), time.Since(t.start))
+		}
+	}()
+	c.events.Turn(caller, waited)
+	usage, outcome = c.ask(ctx, call.query, func() { c.lane.sent(t) })
 	return usage, outcome
 }
 
-// send notes that Control Center is asked now, unless everybody has left.
-func (call *Call) send() bool {
+// await waits for the call's turn, and tells whose it is and how long that took; it fails when there is none, or nobody
+// wants it any more.
+func (call *Call) await(ctx context.Context, number int) (caller Caller, waited time.Duration, _ error) {
+	_, span := call.client.startSpan(ctx, "lane wait", trace.SpanKindInternal)
+	var refused error
+	select {
+	case <-call.turn.granted:
+		refused = call.turn.err
+	case <-call.waiting.Done():
+	}
+	caller, waited, wanted := call.send(refused != nil)
+	if refused != nil {
+		call.cause = causeOf(refused, CauseFull)
+	}
+	endWait(span, number, caller, call.cause)
+	switch {
+	case refused != nil:
+		return caller, waited, call.because(refused)
+	case !wanted:
+		return caller, waited, fmt.Errorf("jasperclient: waiting for a turn: %w", context.Cause(call.waiting))
+	}
+	return caller, waited, nil
+}
+
+// send ends the wait for a turn and notes that Control Center is asked now, unless there is none or everybody has left.
+func (call *Call) send(refused bool) (caller Caller, waited time.Duration, wanted bool) {
 	call.mu.Lock()
 	defer call.mu.Unlock()
-	if call.waiting.Err() != nil {
+	waited = time.Since(call.entered)
+	call.entered, call.waited = time.Time{}, call.waited+waited
+	switch {
+	case refused:
+	case call.waiting.Err() != nil:
 		call.client.lane.withdraw(call.turn)
-		return false
+	default:
+		call.sent, wanted = time.Now(), true
+		call.attempts++
 	}
-	call.sent = time.Now()
-	return true
+	return call.turn.caller, waited, wanted
 }
 
 // putBack notes that an attempt failed, and that the next one comes after a pause; it reports false when nobody waits for
@@ -235,6 +313,7 @@ func (call *Call) putBack(err error, pause time.Duration) bool {
 func (call *Call) move() {
 	call.mu.Lock()
 	defer call.mu.Unlock()
+	call.entered = time.Now()
 	call.tell()
 }
 

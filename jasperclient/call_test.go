@@ -125,7 +125,7 @@ func TestWhoIsOvertakenIsToldBeforeItsDeadline(t *testing.T) {
 		ask := func(caller jasperclient.Caller, patience time.Duration) error {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			call, err := client.Start(question, caller, nil)
+			call, err := client.Start(t.Context(), question, caller, nil)
 			if err != nil {
 				return err
 			}
@@ -215,7 +215,7 @@ func TestACallIsShared(t *testing.T) {
 		landed := 0
 		var call *jasperclient.Call
 		var late sync.WaitGroup
-		call, err := client.Start(question, jasperclient.Caller{Name: "A"}, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
+		call, err := client.Start(t.Context(), question, jasperclient.Caller{Name: "A"}, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
 			landed++
 			if usage == nil || !sent.Equal(start) || err != nil {
 				t.Errorf("landed with %v, sent %v, %v", usage, sent, err)
@@ -272,6 +272,30 @@ func TestACallIsShared(t *testing.T) {
 	})
 }
 
+// The values of the context that a call is started with are its own, its end is not.
+func TestACallHasTheValuesOfItsStart(t *testing.T) {
+	type key struct{}
+	synctest.Test(t, func(t *testing.T) {
+		transport := memhttp.Serve(t, goodAnswer)
+		client := clientOf(t, goodAnswer, perSecond, jasperclient.WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			if value := r.Context().Value(key{}); value != "value" {
+				t.Error("the value is", value)
+			}
+			return transport.RoundTrip(r)
+		})))
+		defer transport.CloseIdleConnections()
+		ctx, end := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+		end()
+		call, err := client.Start(ctx, question, jasperclient.Caller{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := call.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A call that everybody left is taken out of the lane; one that is under way goes on, because it is spent.
 func TestACallThatEverybodyLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -289,11 +313,11 @@ func TestACallThatEverybodyLeft(t *testing.T) {
 				t.Error("who left has an answer")
 			}
 		}
-		underWay, err := client.Start(question, jasperclient.Caller{}, land)
+		underWay, err := client.Start(t.Context(), question, jasperclient.Caller{}, land)
 		if err != nil {
 			t.Fatal(err)
 		}
-		queued, err := client.Start(question, jasperclient.Caller{}, land)
+		queued, err := client.Start(t.Context(), question, jasperclient.Caller{}, land)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -344,7 +368,7 @@ func TestAPanicIsItsCallers(t *testing.T) {
 		return http.DefaultTransport.RoundTrip(r)
 	})))
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	call, err := client.Start(question, jasperclient.Caller{}, nil)
+	call, err := client.Start(t.Context(), question, jasperclient.Caller{}, nil)
 	if err != nil || !call.Join(jasperclient.Caller{}, time.Hour) {
 		t.Fatal(err)
 	}

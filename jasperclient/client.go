@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -33,6 +35,8 @@ type Client struct {
 	timeout   time.Duration
 	userAgent string
 	lane      *lane
+	events    Events
+	tracer    trace.Tracer // nil for no spans
 
 	open  context.Context // until Close
 	close context.CancelCauseFunc
@@ -106,6 +110,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		timeout:   defaultTimeout,
 		userAgent: "jasperclient",
 		lane:      newLane(DefaultFairUse().careful()),
+		events:    Events{}.complete(),
 	}
 	c.credentials = func() Credentials { return credentials }
 	c.open, c.close = context.WithCancelCause(context.Background())
@@ -117,6 +122,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 	if c.http.Transport == nil {
 		c.http.Transport = newTransport()
 	}
+	c.lane.changed = c.events.Changed
 	return c, nil
 }
 
@@ -216,7 +222,7 @@ func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (*DeviceUsage, e
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("jasperclient: asking for a turn: %w", err)
 	}
-	call, err := c.Start(q, Caller{}, nil)
+	call, err := c.Start(ctx, q, Caller{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -230,9 +236,9 @@ type sentOnce struct{}
 // Read implements io.Reader.
 func (sentOnce) Read([]byte) (int, error) { return 0, io.EOF }
 
-// ask makes one attempt of a call, and tells when it is sent.
-func (c *Client) ask(q UsageQuery, sent func()) (*DeviceUsage, error) {
-	ctx, cancel := context.WithTimeout(c.open, c.timeout)
+// ask makes one attempt of a call, and tells when it is sent. Its ctx ends with the client.
+func (c *Client) ask(ctx context.Context, q UsageQuery, sent func()) (*DeviceUsage, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { sent() }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.usageURL(q), sentOnce{})
@@ -245,6 +251,7 @@ func (c *Client) ask(q UsageQuery, sent func()) (*DeviceUsage, error) {
 	credentials := c.credentials()
 	c.mu.Unlock()
 	req.SetBasicAuth(credentials.Username, credentials.APIKey)
+	c.sendTrace(req)
 	ans, err := c.do(req)
 	if err != nil {
 		return nil, err

@@ -588,6 +588,7 @@ func TestUsageInZoneFollowsNoRedirect(t *testing.T) {
 func TestNewRefusesImpossibleOptions(t *testing.T) {
 	for name, opt := range map[string]jasperclient.Option{
 		"no transport": jasperclient.WithTransport(nil),
+		"no tracer":    jasperclient.WithTracerProvider(nil),
 		"no time":      jasperclient.WithTimeout(0),
 		"two lines":    jasperclient.WithUserAgent("a\nb"),
 	} {

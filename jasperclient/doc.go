@@ -32,4 +32,8 @@
 //
 // [Client.UsageInZone] is a call for one caller. [Client.Start] is one that several callers share, by [Call.Join], each
 // with a deadline of its own; it also says who the caller is, and whether its call lets others go first ([Caller]).
+//
+// A Client tells of its lane: [Client.Lane] is how it stands, [WithEvents] what happens there, for metrics, and
+// [WithTracerProvider] makes OpenTelemetry spans of the calls. No span holds the API key or the ICCID, not even where
+// Control Center's own text has it.
 package jasperclient

@@ -18,15 +18,15 @@ import (
 )
 
 // clientOf is a client of a Control Center in this bubble.
-func clientOf(t *testing.T, controlCenter http.Handler, fair jasperclient.FairUse) *jasperclient.Client {
+func clientOf(t *testing.T, controlCenter http.Handler, fair jasperclient.FairUse, opts ...jasperclient.Option) *jasperclient.Client {
 	t.Helper()
-	return clientThrough(t, memhttp.Serve(t, controlCenter), fair)
+	return clientThrough(t, memhttp.Serve(t, controlCenter), fair, opts...)
 }
 
-func clientThrough(t *testing.T, transport *http.Transport, fair jasperclient.FairUse) *jasperclient.Client {
+func clientThrough(t *testing.T, transport *http.Transport, fair jasperclient.FairUse, opts ...jasperclient.Option) *jasperclient.Client {
 	t.Helper()
-	client, err := jasperclient.New("http://127.0.0.1", jasperclient.Credentials{Username: "sandbox", APIKey: "sandbox"},
-		jasperclient.WithTransport(transport), jasperclient.WithFairUse(fair))
+	opts = append([]jasperclient.Option{jasperclient.WithTransport(transport), jasperclient.WithFairUse(fair)}, opts...)
+	client, err := jasperclient.New("http://127.0.0.1", jasperclient.Credentials{Username: "sandbox", APIKey: "sandbox"}, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestAnAccountThatAllowsHalf(t *testing.T) {
 func startAll(t *testing.T, waiting *sync.WaitGroup, client *jasperclient.Client, caller jasperclient.Caller, first, devices int) {
 	t.Helper()
 	for i := range devices {
-		call, err := client.Start(jasperclient.UsageQuery{ICCID: jasperclient.ICCID(sandbox.GeneratedICCID(first + i))}, caller, nil)
+		call, err := client.Start(t.Context(), jasperclient.UsageQuery{ICCID: jasperclient.ICCID(sandbox.GeneratedICCID(first + i))}, caller, nil)
 		if err != nil {
 			t.Error(err)
 			return

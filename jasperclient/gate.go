@@ -40,6 +40,17 @@ func (g *gate) failing() *UnavailableError {
 	return failing
 }
 
+// closed is why the gate is not open, until a probe is answered.
+func (g *gate) closed() ClosedReason {
+	switch {
+	case g.reason == nil:
+		return ""
+	case g.failing() != nil:
+		return ClosedFailing
+	}
+	return ClosedCredentials
+}
+
 // probing reports whether one call at a time finds out if the reason is gone.
 func (g *gate) probing() bool { return g.reason != nil }
 

@@ -2,6 +2,7 @@ package jasperclient
 
 import (
 	"container/list"
+	"errors"
 	"sync"
 	"time"
 )
@@ -22,6 +23,9 @@ type lane struct {
 	typical  time.Duration // of a call, a moving average
 	gate     gate
 	timer    *time.Timer // wakes the lane at nextTurn
+
+	changed func(LaneState) // is told of the spacing and the gate; nil for nobody
+	told    LaneState       // the last time
 
 	refused     list.List // of *turn: calls that Control Center refused for coming too often
 	interactive queue
@@ -57,7 +61,9 @@ const (
 )
 
 func newLane(fair FairUse) *lane {
-	return &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}}
+	l := &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}}
+	l.told = l.state()
+	return l
 }
 
 // update changes what the account is allowed; renewed credentials open a lane that the refusal of others closed. What was
@@ -76,6 +82,7 @@ func (l *lane) update(fair FairUse, renewed bool) {
 			l.gate = gate{}
 		}
 	}
+	l.tellChange()
 	l.advance()
 }
 
@@ -203,6 +210,9 @@ func (l *lane) advance() {
 		l.sending = t
 		t.start, t.before, t.next = now, l.nextTurn, now.Add(l.pace.spacing)
 		l.nextTurn = t.next
+		if l.gate.probing() {
+			l.tell()
+		}
 		close(t.granted)
 	}
 }
@@ -253,6 +263,10 @@ func (l *lane) wake(after time.Duration) {
 func (l *lane) leave(t *turn, outcome error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if errors.Is(outcome, ErrClosed) { // which says nothing of Control Center, and nobody waits any more
+		l.end(t)
+		return
+	}
 	now := time.Now()
 	if l.sending == t { // it is not known when it was sent, if at all
 		l.lastSent = now
@@ -282,6 +296,7 @@ func (l *lane) leave(t *turn, outcome error) {
 	if !old && l.gate.pass(outcome, now) {
 		l.turnAllAway(now)
 	}
+	l.tellChange()
 	l.advance()
 }
 

@@ -121,7 +121,7 @@ func (a *account) ask(ctx context.Context, q question) finding {
 
 // find does so by the answers and flights of the queries.
 func (a *account) find(ctx context.Context, q question, queries []jasperclient.UsageQuery) finding {
-	kept, flight, err := a.join(q, queries)
+	kept, flight, err := a.join(ctx, q, queries)
 	switch {
 	case kept != nil:
 		return *kept
@@ -142,7 +142,7 @@ func (a *account) find(ctx context.Context, q question, queries []jasperclient.U
 }
 
 // join gives the kept answer to the question, or else a flight to wait for, one of the queries' or a new one.
-func (a *account) join(q question, queries []jasperclient.UsageQuery) (*finding, *flight, error) {
+func (a *account) join(ctx context.Context, q question, queries []jasperclient.UsageQuery) (*finding, *flight, error) {
 	fresh := func(kept *answer, now time.Time) bool { return kept.fresh(q.maxAge, now) }
 	if kept := a.kept(q, sourceCache, fresh); kept != nil {
 		return kept, nil, nil
@@ -161,7 +161,7 @@ func (a *account) join(q question, queries []jasperclient.UsageQuery) (*finding,
 			return nil, flight, nil
 		}
 	}
-	flight, err := a.start(q)
+	flight, err := a.start(ctx, q)
 	return nil, flight, err
 }
 
@@ -188,9 +188,9 @@ func (a *account) kept(q question, source string, will func(kept *answer, now ti
 }
 
 // start starts a flight. Its answer is kept in the moment when it can no longer be joined.
-func (a *account) start(q question) (*flight, error) {
+func (a *account) start(ctx context.Context, q question) (*flight, error) {
 	f := &flight{query: q.query}
-	call, err := a.Client.Start(q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
+	call, err := a.Client.Start(ctx, q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		f.ends = a.keep(q.query, usage, sent, err)

@@ -15,11 +15,13 @@ import (
 // headerClass is how a caller lets others go first.
 const headerClass = "x-usage-class"
 
-// callerOf is who waits in the account's lane, callers being told apart by the host they call from; a class that is none is
-// added to bad.
+// callerOf is who waits in the account's lane; a class that is none is added to bad.
 func callerOf(ctx context.Context, bad *requestError) jasperclient.Caller {
 	_, addr := originOf(ctx)
 	caller := jasperclient.Caller{Name: hostOf(addr)}
+	if admitted := callerFrom(ctx); admitted != nil {
+		caller.Name = admitted.Name
+	}
 	for _, class := range metadata.ValueFromIncomingContext(ctx, headerClass) {
 		switch class {
 		case "bulk":

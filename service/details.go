@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -39,8 +40,11 @@ func upstreamOf(err error) upstream {
 		unavailable *jasperclient.UnavailableError
 		invalid     *jasperclient.InvalidResponseError
 		busy        *jasperclient.BusyError
+		tooOften    *callers.RateError
 	)
 	switch {
+	case errors.As(err, &tooOften):
+		return upstream{retryAfter: tooOften.Wait}
 	case errors.As(err, &busy):
 		return upstream{retryAfter: busy.Wait}
 	case errors.As(err, &refused):
@@ -58,7 +62,7 @@ func upstreamOf(err error) upstream {
 func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuery) []protoadapt.MessageV1 {
 	answered := upstreamOf(err)
 	info := &errdetails.ErrorInfo{
-		Reason:   strings.TrimPrefix(reason.String(), "ERROR_REASON_"),
+		Reason:   shortReason(reason),
 		Domain:   errorDomain,
 		Metadata: answered.metadata(),
 	}
@@ -85,12 +89,17 @@ func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuer
 		return []protoadapt.MessageV1{info, &errdetails.ResourceInfo{ResourceType: "rate plan", ResourceName: query.RatePlan}}
 	case usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND:
 		return []protoadapt.MessageV1{info, &errdetails.ResourceInfo{ResourceType: "device", ResourceName: string(query.ICCID)}}
-	case usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED:
+	case usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED, usagev1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED:
 		return []protoadapt.MessageV1{info, answered.retryInfo(retryRateLimited)}
-	case usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE:
+	case usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE, usagev1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE:
 		return []protoadapt.MessageV1{info, answered.retryInfo(retryUnavailable)}
 	}
 	return []protoadapt.MessageV1{info}
+}
+
+// shortReason is the reason as ErrorInfo has it.
+func shortReason(reason usagev1.ErrorReason) string {
+	return strings.TrimPrefix(reason.String(), "ERROR_REASON_")
 }
 
 // metadata is the ErrorInfo's.

@@ -89,7 +89,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // newRig serves in front of the upstream.
-func newRig(t *testing.T, upstream http.Handler) *rig {
+func newRig(t *testing.T, upstream http.Handler, change ...func(*service.Config)) *rig {
 	t.Helper()
 	calls := new(atomic.Int32)
 	controlCenter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -98,7 +98,7 @@ func newRig(t *testing.T, upstream http.Handler) *rig {
 	}))
 	t.Cleanup(controlCenter.Close)
 	client := newClient(t, controlCenter.URL)
-	r := newRigFor(t, newService(t, service.AnswerConfig{CacheBytes: 1 << 20}, client))
+	r := newRigFor(t, newService(t, service.AnswerConfig{CacheBytes: 1 << 20}, client), change...)
 	r.calls, r.upstream = calls, controlCenter.URL
 	return r
 }
@@ -151,13 +151,16 @@ func newClient(t *testing.T, baseURL string, opts ...jasperclient.Option) *jaspe
 	return client
 }
 
-func newRigFor(t *testing.T, usage *service.UsageService) *rig {
+func newRigFor(t *testing.T, usage *service.UsageService, change ...func(*service.Config)) *rig {
 	t.Helper()
 	r := &rig{log: new(lockedBuffer), served: make(chan error, 1), http: &http.Client{Transport: &http.Transport{}}, calls: new(atomic.Int32)}
 	cfg := service.Config{
 		DefaultTimeout: time.Minute,
 		MaxTimeout:     time.Minute,
 		Logger:         slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{ReplaceAttr: service.MaskICCIDs})),
+	}
+	for _, change := range change {
+		change(&cfg)
 	}
 	var err error
 	if r.server, err = service.NewServer(usage, cfg); err != nil {

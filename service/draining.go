@@ -40,6 +40,7 @@ func (s *endingStream) RecvMsg(m any) error {
 	go func() { received <- s.ServerStream.RecvMsg(m) }()
 	select {
 	case err := <-received:
+		arrived(s.ctx)
 		return err
 	case <-s.ctx.Done():
 		return s.ctx.Err()

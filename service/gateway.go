@@ -24,18 +24,19 @@ import (
 
 // A gateway is the REST door: grpc-gateway in front of the gRPC server, with the rules that it lacks.
 type gateway struct {
-	mux   *runtime.ServeMux
-	log   accessLog
-	usage *UsageService // for its accounts' names
+	mux    *runtime.ServeMux
+	log    accessLog
+	keeper doorkeeper
 }
 
-func newGateway(conn grpc.ClientConnInterface, log accessLog, usage *UsageService) (*gateway, error) {
-	g := &gateway{log: log, usage: usage}
+func newGateway(conn grpc.ClientConnInterface, log accessLog, keeper doorkeeper) (*gateway, error) {
+	g := &gateway{log: log, keeper: keeper}
 	g.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &stableJSON{}),
 		runtime.WithIncomingHeaderMatcher(only(headerRequestID, headerClass, timeoutHeader)),
 		runtime.WithOutgoingHeaderMatcher(only(replyHeaders...)), // ServeHTTP sets what every reply has
 		runtime.WithOutgoingTrailerMatcher(only()),
+		runtime.WithMetadata(passCertificate),
 		runtime.WithMiddlewares(g.check),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
 		runtime.WithErrorHandler(g.writeError),
@@ -108,11 +109,24 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 			next(w, r, path)
 			return
 		}
-		if account := g.usage.account(req.GetAccount()); account != nil {
-			w.Header().Set(headerAccount, account.Name)
+		err := g.admit(w, r, req.GetAccount())
+		if err == nil {
+			err = &bad
 		}
-		g.writeError(r.Context(), g.mux, nil, w, r, &callError{toStatus(&bad, jasperclient.UsageQuery{}), &bad})
+		g.writeError(r.Context(), g.mux, nil, w, r, &callError{toStatus(err, jasperclient.UsageQuery{}), err})
 	}
+}
+
+// admit lets in the caller of a request that the gRPC server, whose interceptors let in the others, will not see.
+func (g *gateway) admit(w http.ResponseWriter, r *http.Request, name string) error {
+	caller, err := g.keeper.admit(r.Context(), restCredentials(r))
+	if err == nil {
+		err = g.keeper.allow(caller, name)
+	}
+	if account := g.keeper.usage.account(name); err == nil && account != nil {
+		w.Header().Set(headerAccount, account.Name)
+	}
+	return err
 }
 
 // writeRoutingError answers a request for which there is no method of the service.
@@ -162,6 +176,9 @@ func (g *gateway) writeError(
 			w.Header().Set(name, value)
 		}
 	}
+	if st.Code() == codes.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", challenge(st))
+	}
 	if delay, ok := retryDelay(st); ok {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
 	}
@@ -173,6 +190,15 @@ func (g *gateway) writeError(
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(httpStatus)
 	_, _ = w.Write(body) // fails when the caller left
+}
+
+// challenge says how to authenticate (RFC 6750, section 3).
+func challenge(st *status.Status) string {
+	const bearer = `Bearer realm="zoneusage"`
+	if info, _ := detailOf[*errdetails.ErrorInfo](st); info.GetReason() == shortReason(usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING) {
+		return bearer
+	}
+	return bearer + `, error="invalid_token"`
 }
 
 // restStatus is the error's status with the reason that grpc-go's and the gateway's own statuses lack.

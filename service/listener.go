@@ -5,54 +5,69 @@ import (
 	"sync"
 )
 
-// A cuttingListener can cut off its connections, also those that never began to speak: grpc-go's Stop waits for their
-// handshake.
-type cuttingListener struct {
+// A boundedListener has so many connections at once and no more: one that is too many is closed at once, because those who
+// waited for a place would not know why. It can cut off its connections, also those that never began to speak: grpc-go's
+// Stop waits for their handshake.
+type boundedListener struct {
 	net.Listener
+	most  int // 0: no bound
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 	cut   bool
 }
 
 // Accept implements net.Listener.
-func (l *cuttingListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+func (l *boundedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if tracked, err := l.track(conn); tracked != nil || err != nil {
+			return tracked, err
+		}
+		_ = conn.Close() // nobody has it
 	}
+}
+
+// track notes a connection; it is nil for one too many.
+func (l *boundedListener) track(conn net.Conn) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cut {
 		_ = conn.Close() // nobody waits for it
 		return nil, net.ErrClosed
 	}
+	if l.most > 0 && len(l.conns) >= l.most {
+		return nil, nil
+	}
 	if l.conns == nil {
 		l.conns = map[net.Conn]struct{}{}
 	}
-	tracked := &cuttingConn{conn, l}
+	tracked := &boundedConn{conn, l}
 	l.conns[tracked] = struct{}{}
 	return tracked, nil
 }
 
 // cutOff closes every connection there is or comes.
-func (l *cuttingListener) cutOff() {
+func (l *boundedListener) cutOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cut = true
 	for conn := range l.conns {
-		_ = conn.(*cuttingConn).Conn.Close() // it ends in any case
+		_ = conn.(*boundedConn).Conn.Close() // it ends in any case
 	}
 	clear(l.conns)
 }
 
-// cuttingConn takes itself off the list when it is closed.
-type cuttingConn struct {
+// boundedConn takes itself off the list when it is closed.
+type boundedConn struct {
 	net.Conn
-	listener *cuttingListener
+	listener *boundedListener
 }
 
 // Close implements net.Conn.
-func (c *cuttingConn) Close() error {
+func (c *boundedConn) Close() error {
 	c.listener.mu.Lock()
 	delete(c.listener.conns, net.Conn(c))
 	c.listener.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -48,6 +49,16 @@ var public = map[usagev1.ErrorReason]struct {
 		"Control Center refuses in a way that the service does not know; upstream_code and upstream_status tell it"},
 	usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED: {codes.Internal,
 		"the service failed; its log has the cause under x-request-id"},
+	usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING: {codes.Unauthenticated,
+		"the call does not say who calls; send a token as Authorization: Bearer, or use a client certificate, as the service's operator says"},
+	usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID: {codes.Unauthenticated,
+		"the token is not valid, or no longer; get a new one"},
+	usagev1.ErrorReason_ERROR_REASON_NOT_ALLOWED: {codes.PermissionDenied,
+		"the service's policy does not allow the caller this account; its operator can"},
+	usagev1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED: {codes.ResourceExhausted,
+		"the caller asks the service more often than its policy allows; ask again after the time in RetryInfo"},
+	usagev1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE: {codes.Unavailable,
+		"the token cannot be checked, because its issuer cannot be reached; ask again after the time in RetryInfo"},
 }
 
 // reasonByCode is the meaning of Control Center's codes.
@@ -124,6 +135,9 @@ func reasonOf(err error) usagev1.ErrorReason {
 		busy        *jasperclient.BusyError
 		account     *unknownAccountError
 	)
+	if reason := reasonOfCaller(err); reason != usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED {
+		return reason
+	}
 	switch {
 	case errors.As(err, &account):
 		return usagev1.ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN
@@ -141,6 +155,29 @@ func reasonOf(err error) usagev1.ErrorReason {
 		return usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED
 	}
 	return usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED
+}
+
+// reasonOfCaller is why a caller is not let in; UNSPECIFIED where that is not what failed.
+func reasonOfCaller(err error) usagev1.ErrorReason {
+	var (
+		unauthenticated *callers.UnauthenticatedError
+		notAllowed      *callers.NotAllowedError
+		tooOften        *callers.RateError
+		unavailable     *callers.UnavailableError
+	)
+	switch {
+	case errors.As(err, &unauthenticated) && unauthenticated.Missing:
+		return usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING
+	case errors.As(err, &unauthenticated):
+		return usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID
+	case errors.As(err, &notAllowed):
+		return usagev1.ErrorReason_ERROR_REASON_NOT_ALLOWED
+	case errors.As(err, &tooOften):
+		return usagev1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED
+	case errors.As(err, &unavailable):
+		return usagev1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE
+	}
+	return usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED
 }
 
 // reasonOfRefusal goes by the code; the HTTP status decides where there is none.

@@ -33,7 +33,11 @@ type upstreamUser struct{ baseURL, username string }
 type roster struct {
 	command *serveCommand
 	clients map[upstreamUser]*jasperclient.Client
+	keys    []string // the files of the keys
 }
+
+// files are those that the accounts are read from.
+func (r *roster) files() []string { return append([]string{r.command.Accounts}, r.keys...) }
 
 // A listed is an entry with what it takes to call its account.
 type listed struct {
@@ -49,6 +53,10 @@ func (r *roster) read() ([]service.Account, error) {
 	entries, err := readAccounts(r.command.Accounts)
 	if err != nil {
 		return nil, fmt.Errorf("--accounts: %w", err)
+	}
+	r.keys = nil
+	for _, entry := range entries {
+		r.keys = append(r.keys, r.keyFile(entry))
 	}
 	all, used := make([]listed, len(entries)), map[upstreamUser]string{}
 	for i, entry := range entries {
@@ -87,11 +95,7 @@ func (r *roster) list(entry accountEntry) (listed, error) {
 			return a, fmt.Errorf("callsInFlight: %v is no whole number", *entry.CallsInFlight)
 		}
 	}
-	file := entry.APIKeyFile
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(filepath.Dir(r.command.Accounts), file)
-	}
-	key, err := readKeyFile(file)
+	key, err := readKeyFile(r.keyFile(entry))
 	if err != nil {
 		return a, fmt.Errorf("apiKeyFile: %w", err)
 	}
@@ -101,6 +105,14 @@ func (r *roster) list(entry accountEntry) (listed, error) {
 	}
 	a.user = upstreamUser{a.client.BaseURL(), entry.Username}
 	return a, nil
+}
+
+// keyFile is the file of the entry's API key.
+func (r *roster) keyFile(entry accountEntry) string {
+	if filepath.IsAbs(entry.APIKeyFile) {
+		return entry.APIKeyFile
+	}
+	return filepath.Join(filepath.Dir(r.command.Accounts), entry.APIKeyFile)
 }
 
 func (r *roster) close() {

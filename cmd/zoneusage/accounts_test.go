@@ -58,7 +58,7 @@ func TestTheFileOfAccountsIsChecked(t *testing.T) {
 	}
 }
 
-// Accounts are told apart by name, and read again at SIGHUP: a new key, a new account, one that is taken out. A file that
+// Accounts are told apart by name, and read again when the file changes, or at SIGHUP: a new key, a new account, one that is taken out. A file that
 // cannot be read changes nothing.
 func TestServeAsksSeveralAccounts(t *testing.T) {
 	var urls []any
@@ -90,7 +90,6 @@ func TestServeAsksSeveralAccounts(t *testing.T) {
 	}
 	reload := func(said string) {
 		t.Helper()
-		p.signal(t, syscall.SIGHUP)
 		p.logged(t, said)
 		p.forget()
 	}
@@ -99,18 +98,20 @@ func TestServeAsksSeveralAccounts(t *testing.T) {
 	check("second", http.StatusBadRequest, "", "ACCOUNT_UNKNOWN")
 
 	accountsFile(t, dir, fmt.Sprintf(one+"- {name: second, url: %[2]q, username: user, apiKeyFile: one}\n", urls...))
-	reload("the accounts are read again")
+	reload("files are read again")
 	check("first", http.StatusOK, "first", "943718")
 	check("second", http.StatusInternalServerError, "second", "UPSTREAM_CREDENTIALS_REJECTED") // and its lane is closed
 
 	accountsFile(t, dir, "accounts: [")
-	reload("the accounts stay as they are")
+	reload("files cannot be read again, so what they held before stays")
 	check("first", http.StatusOK, "first", "943718")
 
 	accountsFile(t, dir, fmt.Sprintf("accounts: [{name: second, url: %[2]q, username: user, apiKeyFile: two}]", urls...))
-	reload("the accounts are read again")
+	reload("files are read again")
 	check("", http.StatusOK, "second", "943718")
 	check("first", http.StatusBadRequest, "", "ACCOUNT_UNKNOWN")
+	p.signal(t, syscall.SIGHUP)
+	reload("files are read again")
 	p.signal(t, syscall.SIGTERM)
 	if code := p.exitCode(); code != 0 {
 		t.Errorf("exit status %d", code)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
@@ -29,7 +30,10 @@ func main() {
 		kong.Name("zoneusage"),
 		kong.Description("A device's usage on Cisco IoT Control Center by rate plan and zone, typed, over gRPC and REST."),
 		kong.DefaultEnvars("ZONEUSAGE"),
-		kong.Vars{"fault_kinds": strings.Trim(fmt.Sprint(sandbox.FaultKinds()), "[]")},
+		kong.Vars{
+			"fault_kinds":     strings.Trim(fmt.Sprint(sandbox.FaultKinds()), "[]"),
+			"oidc_algorithms": strings.Join(callers.Algorithms(), ", "),
+		},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	command, err := parser.Parse(os.Args[1:])

@@ -66,6 +66,16 @@ const (
 	ErrorReason_ERROR_REASON_SERVICE_FAILED ErrorReason = 13
 	// The service has no account of this name. INVALID_ARGUMENT with a google.rpc.BadRequest.
 	ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN ErrorReason = 14
+	// The call does not say who calls: it has neither a token nor a client certificate. UNAUTHENTICATED.
+	ErrorReason_ERROR_REASON_CREDENTIALS_MISSING ErrorReason = 15
+	// The token is not one that the service takes, or no longer. UNAUTHENTICATED.
+	ErrorReason_ERROR_REASON_CREDENTIALS_INVALID ErrorReason = 16
+	// The service's policy does not list the caller, or does not allow it the account. PERMISSION_DENIED.
+	ErrorReason_ERROR_REASON_NOT_ALLOWED ErrorReason = 17
+	// The caller asks the service more often than its policy allows. RESOURCE_EXHAUSTED with a google.rpc.RetryInfo.
+	ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED ErrorReason = 18
+	// The token cannot be checked, because the keys of its issuer cannot be had. UNAVAILABLE with a google.rpc.RetryInfo.
+	ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE ErrorReason = 19
 )
 
 // Enum value maps for ErrorReason.
@@ -86,6 +96,11 @@ var (
 		12: "ERROR_REASON_UPSTREAM_ERROR",
 		13: "ERROR_REASON_SERVICE_FAILED",
 		14: "ERROR_REASON_ACCOUNT_UNKNOWN",
+		15: "ERROR_REASON_CREDENTIALS_MISSING",
+		16: "ERROR_REASON_CREDENTIALS_INVALID",
+		17: "ERROR_REASON_NOT_ALLOWED",
+		18: "ERROR_REASON_CALLER_RATE_LIMITED",
+		19: "ERROR_REASON_ISSUER_UNAVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -103,6 +118,11 @@ var (
 		"ERROR_REASON_UPSTREAM_ERROR":                12,
 		"ERROR_REASON_SERVICE_FAILED":                13,
 		"ERROR_REASON_ACCOUNT_UNKNOWN":               14,
+		"ERROR_REASON_CREDENTIALS_MISSING":           15,
+		"ERROR_REASON_CREDENTIALS_INVALID":           16,
+		"ERROR_REASON_NOT_ALLOWED":                   17,
+		"ERROR_REASON_CALLER_RATE_LIMITED":           18,
+		"ERROR_REASON_ISSUER_UNAVAILABLE":            19,
 	}
 )
 
@@ -137,7 +157,7 @@ var File_jasper_usage_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_jasper_usage_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"jasper/usage/v1/error_reason.proto\x12\x0fjasper.usage.v1*\xc2\x04\n" +
+	"\"jasper/usage/v1/error_reason.proto\x12\x0fjasper.usage.v1*\xf7\x05\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12)\n" +
@@ -154,7 +174,12 @@ const file_jasper_usage_v1_error_reason_proto_rawDesc = "" +
 	"&ERROR_REASON_UPSTREAM_INVALID_RESPONSE\x10\v\x12\x1f\n" +
 	"\x1bERROR_REASON_UPSTREAM_ERROR\x10\f\x12\x1f\n" +
 	"\x1bERROR_REASON_SERVICE_FAILED\x10\r\x12 \n" +
-	"\x1cERROR_REASON_ACCOUNT_UNKNOWN\x10\x0eB\xc1\x01\n" +
+	"\x1cERROR_REASON_ACCOUNT_UNKNOWN\x10\x0e\x12$\n" +
+	" ERROR_REASON_CREDENTIALS_MISSING\x10\x0f\x12$\n" +
+	" ERROR_REASON_CREDENTIALS_INVALID\x10\x10\x12\x1c\n" +
+	"\x18ERROR_REASON_NOT_ALLOWED\x10\x11\x12$\n" +
+	" ERROR_REASON_CALLER_RATE_LIMITED\x10\x12\x12#\n" +
+	"\x1fERROR_REASON_ISSUER_UNAVAILABLE\x10\x13B\xc1\x01\n" +
 	"\x13com.jasper.usage.v1B\x10ErrorReasonProtoP\x01Z:github.com/zoneusage/zoneusage/gen/jasper/usage/v1;usagev1\xa2\x02\x03JUX\xaa\x02\x0fJasper.Usage.V1\xca\x02\x0fJasper\\Usage\\V1\xe2\x02\x1bJasper\\Usage\\V1\\GPBMetadata\xea\x02\x11Jasper::Usage::V1b\x06proto3"
 
 var (

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// doorFlags are where the service listens, and what it takes from there.
+type doorFlags struct {
+	GRPCAddr string `name:"grpc-addr" default:"127.0.0.1:9090" help:"The address of the gRPC door."`
+	HTTPAddr string `name:"http-addr" default:"127.0.0.1:8080" help:"The address of the REST door."`
+	Insecure bool   `help:"Serve on other addresses than loopback although there is no TLS, or no file of callers."`
+
+	MaxConnections   int           `default:"16384" help:"How many connections each door may have at once; 0 is no bound."`
+	MaxConnectionAge time.Duration `default:"30m" help:"After this time a gRPC caller is asked to connect anew, so that it finds new instances; 0 never asks."`
+	CORSOrigins      []string      `name:"cors-origins" placeholder:"ORIGIN" help:"Whose pages may call REST, such as https://usage.example.com."`
+}
+
+// check refuses to serve strangers by mistake.
+func (f *doorFlags) check(secure securityFlags) error {
+	if f.GRPCAddr == "" || f.HTTPAddr == "" {
+		return errors.New("--grpc-addr and --http-addr must not be empty: that would be a free port on every address; write host:port")
+	}
+	if f.MaxConnections < 0 || f.MaxConnectionAge < 0 {
+		return errors.New("--max-connections and --max-connection-age must not be negative; 0 is no bound")
+	}
+	for _, door := range []struct{ flag, addr string }{{"--grpc-addr", f.GRPCAddr}, {"--http-addr", f.HTTPAddr}} {
+		if f.Insecure || isLoopback(door.addr) || (secure.TLSCert != "" && secure.Callers != "") {
+			continue
+		}
+		return fmt.Errorf("%s %s can be reached from other machines, so it needs TLS, --tls-cert and --tls-key, and --callers, who may call; "+
+			"or write --insecure to serve without", door.flag, door.addr)
+	}
+	return nil
+}
+
+// isLoopback reports whether only this machine can reach the address.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr // listening on it fails with the reason
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func (f *doorFlags) listen(ctx context.Context) (grpcListener, httpListener net.Listener, err error) {
+	var config net.ListenConfig
+	if grpcListener, err = config.Listen(ctx, "tcp", f.GRPCAddr); err != nil {
+		return nil, nil, fmt.Errorf("--grpc-addr: %w", err)
+	}
+	if httpListener, err = config.Listen(ctx, "tcp", f.HTTPAddr); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("--http-addr: %w", err), grpcListener.Close())
+	}
+	return grpcListener, httpListener, nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"github.com/zoneusage/zoneusage/internal/callers"
+	"github.com/zoneusage/zoneusage/internal/certificates"
+	"github.com/zoneusage/zoneusage/internal/reload"
+)
+
+// securityFlags are how callers and the service prove to each other who they are.
+type securityFlags struct {
+	TLSCert  string `name:"tls-cert" placeholder:"FILE" help:"The certificate of both doors, in PEM, with those it is signed by; read again when it changes."`
+	TLSKey   string `name:"tls-key" placeholder:"FILE" help:"Its private key."`
+	ClientCA string `name:"client-ca" placeholder:"FILE" help:"The roots of client certificates, in PEM."`
+
+	Callers           string  `placeholder:"FILE" help:"A YAML file of who may call and what; read again when it changes. Without one everybody may do everything."`
+	RequestsPerSecond float64 `default:"0" help:"How many requests a second a caller may make of whom the file says nothing else; 0 is no bound."`
+
+	OIDCIssuer     string   `name:"oidc-issuer" placeholder:"URL" help:"Whose JWTs are taken."`
+	OIDCAudience   string   `name:"oidc-audience" placeholder:"NAME" help:"What they have to name as their audience."`
+	OIDCJWKS       string   `name:"oidc-jwks" placeholder:"URL" help:"The URL or the file of the issuer's keys; by default what it publishes."`
+	OIDCAlgorithms []string `name:"oidc-algorithms" default:"RS256,ES256" help:"The signatures that are taken: ${oidc_algorithms}."`
+}
+
+// security is what these flags make.
+type security struct {
+	guard        *callers.Guard
+	issuer       *callers.Issuer            // nil without JWTs
+	certificates *certificates.Certificates // nil without TLS
+	flags        securityFlags
+}
+
+func (f securityFlags) secure() (*security, error) {
+	s := &security{flags: f}
+	var err error
+	switch {
+	case (f.TLSCert == "") != (f.TLSKey == ""):
+		return nil, errors.New("--tls-cert and --tls-key belong together; give both or neither")
+	case f.ClientCA != "" && f.TLSCert == "":
+		return nil, errors.New("--client-ca verifies client certificates, which come with TLS alone; give --tls-cert and --tls-key")
+	case f.Callers == "" && (f.ClientCA != "" || f.OIDCIssuer != ""):
+		return nil, errors.New("--client-ca and --oidc-issuer say who calls, but nothing says who may: give --callers")
+	case f.OIDCIssuer == "" && (f.OIDCAudience != "" || f.OIDCJWKS != ""):
+		return nil, errors.New("--oidc-audience and --oidc-jwks belong to --oidc-issuer, which is not given")
+	}
+	if err := callers.CheckRate(f.RequestsPerSecond); err != nil {
+		return nil, fmt.Errorf("--requests-per-second: %w", err)
+	}
+	if f.TLSCert != "" {
+		if s.certificates, err = certificates.Load(certificates.Files{Cert: f.TLSCert, Key: f.TLSKey, ClientCA: f.ClientCA}); err != nil {
+			return nil, fmt.Errorf("TLS: %w", err)
+		}
+	}
+	if f.OIDCIssuer != "" {
+		s.issuer, err = callers.NewIssuer(callers.IssuerSettings{
+			URL: f.OIDCIssuer, Audience: f.OIDCAudience, JWKS: f.OIDCJWKS, Algorithms: f.OIDCAlgorithms,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("--oidc-…: %w", err)
+		}
+	}
+	s.guard, err = callers.New(callers.Settings{
+		File: f.Callers, Certificates: f.ClientCA != "", Issuer: s.issuer, RequestsPerSecond: f.RequestsPerSecond,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--callers: %w", err)
+	}
+	return s, nil
+}
+
+// tls is nil where there is none.
+func (s *security) tls() *tls.Config {
+	if s.certificates == nil {
+		return nil
+	}
+	return s.certificates.Config()
+}
+
+// sources are the files to read again.
+func (s *security) sources() []reload.Source {
+	var all []reload.Source
+	add := func(name string, load func() error, files ...string) {
+		all = append(all, reload.Source{Name: name, Files: func() []string { return files }, Load: load})
+	}
+	if s.certificates != nil {
+		files := []string{s.flags.TLSCert, s.flags.TLSKey}
+		if s.flags.ClientCA != "" {
+			files = append(files, s.flags.ClientCA)
+		}
+		add("tls", s.certificates.Reload, files...)
+	}
+	if s.issuer != nil && s.issuer.File() != "" {
+		add("jwks", s.issuer.Reload, s.issuer.File())
+	}
+	if s.flags.Callers != "" {
+		add("callers", s.guard.Reload, s.flags.Callers)
+	}
+	return all
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/zoneusage/zoneusage/internal/reload"
+	"github.com/zoneusage/zoneusage/jasperclient"
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
+	"github.com/zoneusage/zoneusage/service"
+)
+
+// An upstream is the Control Center that answers.
+type upstream struct {
+	accounts []service.Account // the first is the default one
+	roster   *roster           // nil where no file names them
+	sandbox  *sandboxDoor      // nil for a real Control Center
+}
+
+func (u *upstream) close() {
+	if u.roster != nil {
+		u.roster.close()
+	} else {
+		u.accounts[0].Client.Close()
+	}
+	if u.sandbox != nil {
+		u.sandbox.close()
+	}
+}
+
+// sources are the files of the accounts, to read again.
+func (u *upstream) sources(usage *service.UsageService) []reload.Source {
+	if u.roster == nil {
+		return nil
+	}
+	return []reload.Source{{Name: "accounts", Files: u.roster.files, Load: func() error {
+		accounts, err := u.roster.read()
+		if err != nil {
+			return err
+		}
+		return usage.SetAccounts(accounts...)
+	}}}
+}
+
+func names(accounts []service.Account) string {
+	all := make([]string, len(accounts))
+	for i, account := range accounts {
+		all[i] = account.Name
+	}
+	return strings.Join(all, ", ")
+}
+
+// announce says where the doors are and, on the sandbox, prints a call of each, ready to paste.
+func (u *upstream) announce(log *slog.Logger, stdout io.Writer, grpcAddr, httpAddr string) {
+	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "accounts", names(u.accounts))
+	if u.sandbox == nil {
+		return
+	}
+	log.Warn("no Control Center is configured: every answer comes from the sandbox, not from real devices",
+		"sandbox_url", "http://"+u.sandbox.addr())
+	_, _ = fmt.Fprintf(stdout, "Two calls to try:\n\n"+
+		"  grpcurl -plaintext -d '{\"iccid\":\"8988217755520000031\"}' %s jasper.usage.v1.UsageService/GetDeviceUsageInZone\n"+
+		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", callable(grpcAddr), callable(httpAddr))
+}
+
+// connect makes the clients of the configured accounts, or starts the sandbox where nothing is configured.
+func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
+	key, err := readAPIKey(c.APIKeyFile, apiKeyVariable)
+	if err != nil {
+		return nil, err
+	}
+	none := c.ControlCenterURL == "" && c.Username == "" && key == ""
+	switch {
+	case c.Accounts != "" && !none:
+		return nil, errors.New("--accounts names the Control Centers; leave out --control-center-url, --username and the API key")
+	case c.Accounts != "":
+		return c.connectAccounts()
+	case none:
+		return c.startSandbox(ctx)
+	}
+	var missing []string
+	for _, setting := range []struct{ value, flag, variable string }{
+		{c.ControlCenterURL, "--control-center-url", "ZONEUSAGE_CONTROL_CENTER_URL"},
+		{c.Username, "--username", "ZONEUSAGE_USERNAME"},
+		{key, "--api-key-file", apiKeyVariable},
+	} {
+		if setting.value == "" {
+			missing = append(missing, fmt.Sprintf("%s (or %s)", setting.flag, setting.variable))
+		}
+	}
+	if missing != nil {
+		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key; missing: %s. "+
+			"Leave all three out to serve the sandbox", strings.Join(missing, ", "))
+	}
+	client, err := c.newClient(c.ControlCenterURL, jasperclient.Credentials{Username: c.Username, APIKey: key}, c.fairUse())
+	if err != nil {
+		return nil, fmt.Errorf("the settings of Control Center: %w", err)
+	}
+	return &upstream{accounts: []service.Account{{Name: defaultAccount, Client: client}}}, nil
+}
+
+func (c *serveCommand) connectAccounts() (*upstream, error) {
+	r := &roster{command: c, clients: map[upstreamUser]*jasperclient.Client{}}
+	accounts, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	return &upstream{accounts: accounts, roster: r}, nil
+}
+
+// fairUse is what an account is allowed that says nothing else.
+func (c *serveCommand) fairUse() jasperclient.FairUse {
+	return jasperclient.FairUse{
+		CallsInFlight: c.CallsInFlight, CallsPerSecond: c.CallsPerSecond, MaxWaiting: c.MaxWaiting, BulkShare: c.BulkShare,
+	}
+}
+
+func (c *serveCommand) newClient(url string, credentials jasperclient.Credentials, fair jasperclient.FairUse) (*jasperclient.Client, error) {
+	return jasperclient.New(url, credentials,
+		jasperclient.WithFairUse(fair),
+		jasperclient.WithTimeout(c.CallTimeout),
+		jasperclient.WithUserAgent("zoneusage/"+versionName()))
+}
+
+// startSandbox serves the sandbox over loopback, so that its answers take the way of a real Control Center's.
+func (c *serveCommand) startSandbox(ctx context.Context) (*upstream, error) {
+	handler, err := sandbox.New(sandbox.WithCredentials(sandboxName, sandboxName))
+	if err != nil {
+		return nil, err
+	}
+	door, err := listenSandbox(ctx, "127.0.0.1:0", handler)
+	if err != nil {
+		return nil, err
+	}
+	client, err := c.newClient("http://"+door.addr(), jasperclient.Credentials{Username: sandboxName, APIKey: sandboxName}, c.fairUse())
+	if err != nil {
+		door.close()
+		return nil, err
+	}
+	return &upstream{accounts: []service.Account{{Name: sandboxName, Client: client}}, sandbox: door}, nil
+}

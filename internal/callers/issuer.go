@@ -1,0 +1,206 @@
+package callers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+)
+
+// IssuerSettings are whose JWTs are taken.
+type IssuerSettings struct {
+	// URL is the issuer's, as OpenID Connect Discovery has it: https, or http on loopback. It is the tokens' iss.
+	URL string
+	// Audience has to be one of the tokens' aud.
+	Audience string
+	// JWKS is the URL or the file of the issuer's keys; empty: where its discovery document says.
+	JWKS string
+	// Algorithms are those of the signatures that are taken.
+	Algorithms []string
+}
+
+// Algorithms are the signatures that can be taken: those by which who can check one cannot make one.
+func Algorithms() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
+
+// An Issuer signs JWTs (OpenID Connect, RFC 7519).
+type Issuer struct {
+	settings IssuerSettings
+	config   *oidc.Config
+	keys     *keySet
+	file     string // of the keys; empty where they come by HTTP
+}
+
+const (
+	// issuerTimeout bounds one question to the issuer: a call may wait for it.
+	issuerTimeout = 5 * time.Second
+	// maxKeysBytes is far above any set of keys.
+	maxKeysBytes = 1 << 20
+)
+
+// NewIssuer makes an issuer. It asks for nothing yet, but for a file of keys.
+func NewIssuer(settings IssuerSettings) (*Issuer, error) {
+	if err := checkURL(settings.URL); err != nil {
+		return nil, fmt.Errorf("the issuer's URL %w", err)
+	}
+	if settings.Audience == "" {
+		return nil, errors.New("an issuer needs an audience: else a token for any other service of its would do")
+	}
+	if len(settings.Algorithms) == 0 {
+		return nil, errors.New("there is no signature algorithm")
+	}
+	for _, name := range settings.Algorithms {
+		if !slices.Contains(Algorithms(), name) {
+			return nil, fmt.Errorf("there is no signature algorithm %q here; there are %s", name, strings.Join(Algorithms(), ", "))
+		}
+	}
+	i := &Issuer{settings: settings, config: &oidc.Config{ClientID: settings.Audience, SupportedSigningAlgs: settings.Algorithms}}
+	switch {
+	case settings.JWKS == "":
+		i.keys = newKeySet(i.discover)
+	case strings.Contains(settings.JWKS, "://"):
+		if err := checkURL(settings.JWKS); err != nil {
+			return nil, fmt.Errorf("the URL of the keys %w", err)
+		}
+		i.keys = newKeySet(func(ctx context.Context) ([]jose.JSONWebKey, error) { return fetchKeys(ctx, settings.JWKS) })
+	default:
+		i.file = settings.JWKS
+		i.keys = newKeySet(func(context.Context) ([]jose.JSONWebKey, error) { return readKeys(settings.JWKS) })
+		return i, i.Reload()
+	}
+	i.keys.wanted = make(chan struct{}, 1)
+	return i, nil
+}
+
+// File is the file of keys; empty where they come by HTTP.
+func (i *Issuer) File() string { return i.file }
+
+// Reload reads the file of keys again. Where that fails, those there are stay.
+func (i *Issuer) Reload() error { return i.keys.refresh(context.Background()) }
+
+// Run keeps the keys that come by HTTP fresh until ctx ends.
+func (i *Issuer) Run(ctx context.Context) {
+	if i.file == "" {
+		i.keys.run(ctx)
+	}
+}
+
+// verify checks the signature, issuer, audience and times of a JWT, and gives its claims.
+func (i *Issuer) verify(ctx context.Context, token string) (map[string]any, error) {
+	check := &signatureCheck{keys: i.keys, algorithms: i.settings.Algorithms}
+	checked, err := oidc.NewVerifier(i.settings.URL, check, i.config).Verify(ctx, token)
+	claims := map[string]any{}
+	if err == nil {
+		err = checked.Claims(&claims)
+	}
+	switch {
+	case check.unavailable != nil:
+		return nil, &UnavailableError{check.unavailable}
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, &UnauthenticatedError{Err: err}
+	}
+	return claims, nil
+}
+
+// checkURL refuses a URL that an attacker on the way could answer.
+func checkURL(raw string) error {
+	parsed, err := url.Parse(raw)
+	if err != nil || parsed.Host == "" {
+		return errors.New("cannot be read; give one like https://login.example.com")
+	}
+	ip := net.ParseIP(parsed.Hostname())
+	loopback := parsed.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())
+	if parsed.Scheme != "https" && (parsed.Scheme != "http" || !loopback) {
+		return errors.New("has to begin with https://: whoever can answer in its place decides who may call")
+	}
+	return nil
+}
+
+// discover asks the issuer where its keys are (OpenID Connect Discovery 1.0), and for them.
+func (i *Issuer) discover(ctx context.Context) ([]jose.JSONWebKey, error) {
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, issuerClient()), i.settings.URL)
+	if err != nil {
+		return nil, err
+	}
+	var found struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&found); err != nil {
+		return nil, err
+	}
+	if err := checkURL(found.Keys); err != nil {
+		return nil, fmt.Errorf("the jwks_uri of the issuer %w", err)
+	}
+	return fetchKeys(ctx, found.Keys)
+}
+
+func issuerClient() *http.Client { return &http.Client{Timeout: issuerTimeout} }
+
+func fetchKeys(ctx context.Context, from string) ([]jose.JSONWebKey, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Cache-Control", "no-cache")
+	resp, err := issuerClient().Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s", from, resp.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeysBytes))
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(body)
+}
+
+func readKeys(file string) ([]jose.JSONWebKey, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := parseKeys(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return keys, nil
+}
+
+// parseKeys reads a JWK set (RFC 7517). Keys that are not for signatures, or not known here, are passed over, as section 5
+// asks; that there is no other is an error.
+func parseKeys(content []byte) ([]jose.JSONWebKey, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(content, &set); err != nil {
+		return nil, errors.New("it is no JWK set")
+	}
+	var keys []jose.JSONWebKey
+	for _, raw := range set.Keys {
+		var key jose.JSONWebKey
+		if err := key.UnmarshalJSON(raw); err == nil && key.IsPublic() && (key.Use == "" || key.Use == "sig") {
+			keys = append(keys, key)
+		}
+	}
+	if keys == nil {
+		return nil, errors.New("there is no public key for signatures in it")
+	}
+	return keys, nil
+}

@@ -1,0 +1,261 @@
+package callers
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/zoneusage/zoneusage/internal/jwttest"
+)
+
+// unsigned is a JWT of the algorithm "none".
+func unsigned(t *testing.T, claims map[string]any) string {
+	t.Helper()
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + encode(payload) + "."
+}
+
+func TestWhatAJWTHasToBe(t *testing.T) {
+	key, other := jwttest.NewKey(t, "one"), jwttest.NewKey(t, "one")
+	issuer := jwttest.NewIssuer(t, key)
+	checked, err := NewIssuer(IssuerSettings{URL: issuer.URL, Audience: jwttest.Audience, Algorithms: []string{"ES256", "RS256"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { checked.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	public, err := x509.MarshalPKIXPublicKey(key.Public().Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := jwttest.Claims(issuer.URL, nil)
+	claims := func(name string, value any) map[string]any {
+		return jwttest.Claims(issuer.URL, map[string]any{name: value})
+	}
+	hmac := func(secret []byte) string {
+		return jwttest.SignWith(t, jose.SigningKey{Algorithm: jose.HS256, Key: secret}, good)
+	}
+	signed := key.Sign(t, good)
+	parts := strings.Split(signed, ".")
+	for name, test := range map[string]struct{ token, want string }{
+		"a good one":                    {signed, ""},
+		"for several":                   {key.Sign(t, claims("aud", []string{"other", jwttest.Audience})), ""},
+		"expired":                       {key.Sign(t, claims("exp", time.Now().Add(-time.Second).Unix())), "token is expired"},
+		"without an end":                {key.Sign(t, claims("exp", nil)), "token is expired"},
+		"not yet good":                  {key.Sign(t, claims("nbf", time.Now().Add(time.Hour).Unix())), "before the nbf"},
+		"for another service":           {key.Sign(t, claims("aud", "other")), "expected audience"},
+		"for nobody":                    {key.Sign(t, claims("aud", nil)), "expected audience"},
+		"of another issuer":             {key.Sign(t, claims("iss", "https://login.example.com")), "issued by a different provider"},
+		"alg none":                      {unsigned(t, good), "unexpected signature algorithm"},
+		"HS256 with the public key":     {hmac(public), "unexpected signature algorithm"},
+		"HS256 with the public key PEM": {hmac(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), "unexpected signature algorithm"},
+		"another key of the same name":  {other.Sign(t, good), "no key of the issuer's made the signature"},
+		"a changed payload":             {parts[0] + "." + strings.Split(key.Sign(t, claims("sub", "x")), ".")[1] + "." + parts[2], "no key of the issuer's"},
+		"without its signature":         {parts[0] + "." + parts[1] + ".", "no key of the issuer's"},
+		"no JWT":                        {"a.b.c", "malformed"},
+		"JSON in place of a JWT":        {`{"payload":"","signatures":[]}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := checked.verify(t.Context(), test.token)
+			if name == "JSON in place of a JWT" {
+				if err == nil {
+					t.Error("it is taken")
+				}
+				return
+			}
+			var refused *UnauthenticatedError
+			if (err == nil) != (test.want == "") || (err != nil && (!errors.As(err, &refused) || !strings.Contains(err.Error(), test.want))) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// published fetches keys in virtual time.
+type published struct {
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey
+	err     error
+	fetches int
+}
+
+func (p *published) fetch(context.Context) ([]jose.JSONWebKey, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fetches++
+	return p.keys, p.err
+}
+
+func (p *published) set(err error, keys ...*jwttest.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err, p.keys = err, nil
+	for _, key := range keys {
+		p.keys = append(p.keys, key.Public())
+	}
+}
+
+// most takes the fetches since the last time, and reports whether they are as many at most.
+func (p *published) most(n int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fetches := p.fetches
+	p.fetches = 0
+	return fetches <= n
+}
+
+func TestKeysAreRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := jwttest.NewKey(t, "one"), jwttest.NewKey(t, "two")
+		remote := &published{}
+		remote.set(nil, first)
+		issuer, err := NewIssuer(IssuerSettings{URL: issuerURL, Audience: jwttest.Audience, Algorithms: []string{"ES256"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		issuer.keys.fetch = remote.fetch
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { issuer.Run(ctx) })
+		defer running.Wait()
+		defer cancel()
+		check := func(what string, key *jwttest.Key, want string, fetches int) {
+			t.Helper()
+			_, err := issuer.verify(t.Context(), key.Sign(t, jwttest.Claims(issuerURL, nil)))
+			if got := fmt.Sprintf("%T", err); got != want {
+				t.Errorf("%s: %s, %v, want %s", what, got, err, want)
+			}
+			if !remote.most(fetches) {
+				t.Errorf("%s: more than %d fetches", what, fetches)
+			}
+		}
+		const good, refused, unavailable = "<nil>", "*callers.UnauthenticatedError", "*callers.UnavailableError"
+		check("the first key", first, good, 1)
+		check("a key of which nobody knows, just after a fetch", second, refused, 0)
+		remote.set(nil, first, second)
+		time.Sleep(keysNotBefore)
+		check("a new key", second, good, 1)
+		for range 100 { // whoever makes up names of keys makes no more fetches
+			check("a made-up key", jwttest.NewKey(t, "three"), refused, 0)
+		}
+		remote.set(nil, second)
+		time.Sleep(keysFreshFor)
+		synctest.Wait()
+		check("a key that was taken back", first, refused, 1)
+		check("the one that stays", second, good, 0)
+		remote.set(errors.New("unreachable"))
+		time.Sleep(keysGoodFor - keysFreshFor)
+		check("an issuer that is gone", second, good, 11)
+		check("one that cannot be asked for a new key", first, unavailable, 1)
+		time.Sleep(2 * keysFreshFor)
+		check("one that is gone for too long", second, unavailable, 3)
+		remote.set(nil, second)
+		time.Sleep(keysFreshFor)
+		check("one that is back", second, good, 2)
+	})
+}
+
+// Who cannot be checked is not let in.
+func TestAnIssuerThatCannotBeReached(t *testing.T) {
+	key := jwttest.NewKey(t, "one")
+	remote := jwttest.NewIssuer(t, key)
+	remote.SetDown(true)
+	issuer, err := NewIssuer(IssuerSettings{URL: remote.URL, Audience: jwttest.Audience, Algorithms: []string{"ES256"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { issuer.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	token := key.Sign(t, jwttest.Claims(remote.URL, nil))
+	var unavailable *UnavailableError
+	if _, err := issuer.verify(t.Context(), token); !errors.As(err, &unavailable) {
+		t.Errorf("got %v, want that the keys cannot be had", err)
+	}
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	issuer.keys.known.Store(&knownKeys{next: make(chan struct{})})
+	if _, err := issuer.verify(left, token); !errors.Is(err, context.Canceled) {
+		t.Errorf("who left gets %v", err)
+	}
+}
+
+func TestKeysOfAFile(t *testing.T) {
+	first, second, dir := jwttest.NewKey(t, ""), jwttest.NewKey(t, "two"), t.TempDir()
+	issuer, err := NewIssuer(IssuerSettings{
+		URL: issuerURL, Audience: jwttest.Audience, Algorithms: []string{"ES256"}, JWKS: jwttest.WriteKeys(t, dir, first),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(key *jwttest.Key, want bool) {
+		t.Helper()
+		if _, err := issuer.verify(t.Context(), key.Sign(t, jwttest.Claims(issuerURL, nil))); (err == nil) != want {
+			t.Errorf("got %v, want success %v", err, want)
+		}
+	}
+	check(first, true)
+	check(second, false)
+	jwttest.WriteKeys(t, dir, second)
+	if err := issuer.Reload(); err != nil {
+		t.Error(err)
+	}
+	check(first, false)
+	check(second, true)
+	if err := os.WriteFile(issuer.File(), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := issuer.Reload(); err == nil {
+		t.Error("a set of no keys is taken")
+	}
+	check(second, true)
+}
+
+func TestAnIssuerThatCannotWork(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "jwks.json")
+	private, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: []byte("a secret that many know")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, private, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	es256 := []string{"ES256"}
+	for want, settings := range map[string]IssuerSettings{
+		"has to begin with https://":          {URL: "http://login.example.com", Audience: "a", Algorithms: es256},
+		"cannot be read":                      {URL: "login", Audience: "a", Algorithms: es256},
+		"needs an audience":                   {URL: issuerURL, Algorithms: es256},
+		"there is no signature algorithm":     {URL: issuerURL, Audience: "a"},
+		`no signature algorithm "HS256" here`: {URL: issuerURL, Audience: "a", Algorithms: []string{"ES256", "HS256"}},
+		`no signature algorithm "none" here`:  {URL: issuerURL, Audience: "a", Algorithms: []string{"none"}},
+		"the URL of the keys has to begin":    {URL: issuerURL, Audience: "a", Algorithms: es256, JWKS: "http://keys.example.com"},
+		"no such file":                        {URL: issuerURL, Audience: "a", Algorithms: es256, JWKS: "nowhere"},
+		"there is no public key":              {URL: issuerURL, Audience: "a", Algorithms: es256, JWKS: file},
+	} {
+		if _, err := NewIssuer(settings); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", settings, err, want)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package callers
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	// keysFreshFor is how often the keys are fetched: a key that the issuer takes back is of no use soon after.
+	keysFreshFor = 5 * time.Minute
+	// keysGoodFor is how long keys are trusted when the issuer cannot be reached.
+	keysGoodFor = time.Hour
+	// keysNotBefore is the least time between two fetches, however many tokens name keys that are not known.
+	keysNotBefore = 10 * time.Second
+)
+
+// A keySet is an issuer's keys. One goroutine fetches them; those who check tokens only read, and now and then wait for it.
+type keySet struct {
+	fetch  func(context.Context) ([]jose.JSONWebKey, error)
+	known  atomic.Pointer[knownKeys]
+	wanted chan struct{} // has room for one wish; nil for keys of a file, which are good until it changes
+}
+
+// knownKeys are the keys after one fetch. They do not change.
+type knownKeys struct {
+	keys    []jose.JSONWebKey
+	fetched time.Time     // when the keys were
+	tried   time.Time     // when the last fetch ended
+	err     error         // why that failed
+	next    chan struct{} // closed when there is a next one
+}
+
+func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error)) *keySet {
+	s := &keySet{fetch: fetch}
+	s.known.Store(&knownKeys{next: make(chan struct{})})
+	return s
+}
+
+// run fetches the keys at once, then as often as they have to be, and when somebody wants them, until ctx ends.
+func (s *keySet) run(ctx context.Context) {
+	for {
+		_ = s.refresh(ctx) // why it failed is kept for those who need the keys
+		if !pause(ctx, keysNotBefore, nil) || !pause(ctx, keysFreshFor-keysNotBefore, s.wanted) {
+			return
+		}
+	}
+}
+
+// pause lets d pass, or less when it is cut short, and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration, short <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-short:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// refresh fetches the keys. Where that fails, those there are stay.
+func (s *keySet) refresh(ctx context.Context) error {
+	before := s.known.Load()
+	next := &knownKeys{keys: before.keys, fetched: before.fetched, next: make(chan struct{})}
+	keys, err := s.fetch(ctx)
+	next.tried = time.Now()
+	if err == nil {
+		next.keys, next.fetched = keys, next.tried
+	}
+	next.err = err
+	s.known.Store(next)
+	close(before.next)
+	return err
+}
+
+// A signatureCheck checks the signature of one token; it implements oidc.KeySet, whose errors its caller does not pass on.
+type signatureCheck struct {
+	keys        *keySet
+	algorithms  []string
+	unavailable error // why the keys could not be had
+}
+
+// VerifySignature implements oidc.KeySet. A token of a key that is not known waits for the next keys, unless they have just
+// been fetched.
+func (c *signatureCheck) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	var algorithms []jose.SignatureAlgorithm
+	for _, name := range c.algorithms {
+		algorithms = append(algorithms, jose.SignatureAlgorithm(name))
+	}
+	signed, err := jose.ParseSignedCompact(token, algorithms)
+	if err != nil {
+		return nil, err
+	}
+	known := c.keys.known.Load()
+	payload, found := c.keys.verify(signed, known)
+	if wait := c.keys.wanted != nil && time.Since(known.tried) >= keysNotBefore; wait && !found {
+		select {
+		case c.keys.wanted <- struct{}{}:
+		default: // it is wanted already
+		}
+		select {
+		case <-known.next:
+			known = c.keys.known.Load()
+			payload, found = c.keys.verify(signed, known)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	switch {
+	case payload != nil:
+		return payload, nil
+	case !found && known.err != nil:
+		c.unavailable = known.err
+		return nil, known.err
+	}
+	return nil, errors.New("no key of the issuer's made the signature")
+}
+
+// verify finds the payload that a key signed, nil where none did, and reports whether a key of the token's name is known.
+func (s *keySet) verify(signed *jose.JSONWebSignature, known *knownKeys) (payload []byte, found bool) {
+	if s.wanted != nil && time.Since(known.fetched) > keysGoodFor {
+		return nil, false
+	}
+	header := signed.Signatures[0].Header
+	for _, key := range known.keys {
+		named := header.KeyID == "" || key.KeyID == "" || key.KeyID == header.KeyID
+		if !named || (key.Algorithm != "" && key.Algorithm != header.Algorithm) {
+			continue
+		}
+		found = true
+		if payload, err := signed.Verify(&key); err == nil {
+			return payload, true
+		}
+	}
+	return nil, found
+}

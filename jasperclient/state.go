@@ -1,0 +1,70 @@
+package jasperclient
+
+import "time"
+
+// LaneState is an account's lane at one moment.
+type LaneState struct {
+	// Waiting and WaitingBulk are how many interactive and how many bulk calls wait for their turn.
+	Waiting, WaitingBulk int
+	// InFlight is how many calls are under way.
+	InFlight int
+	// Spacing is the time between two calls now, AllowedSpacing what the account is said to allow, with the lane's room
+	// for the network's unevenness. Spacing is the longer one after calls were refused for coming too often.
+	Spacing, AllowedSpacing time.Duration
+	// Closed is why the lane is closed, until the answer of a call that probes opens it; empty while it is open.
+	Closed ClosedReason
+	// Reopens is when a call may probe, in the past once one may; the zero time while the lane is open.
+	Reopens time.Time
+}
+
+// A ClosedReason is why a lane is closed.
+type ClosedReason string
+
+// The reasons for which a lane is closed.
+const (
+	ClosedFailing     ClosedReason = "failing"     // Control Center failed again and again
+	ClosedCredentials ClosedReason = "credentials" // it refused the account's credentials
+)
+
+// Lane is the account's lane at this moment.
+func (c *Client) Lane() LaneState {
+	c.lane.mu.Lock()
+	defer c.lane.mu.Unlock()
+	return c.lane.state()
+}
+
+func (l *lane) state() LaneState {
+	s := LaneState{
+		Waiting: l.interactive.waiting, WaitingBulk: l.bulk.waiting, InFlight: len(l.inFlight),
+		Spacing: l.pace.spacing, AllowedSpacing: l.pace.base,
+		Closed: l.gate.closed(),
+	}
+	for place := l.refused.Front(); place != nil; place = place.Next() { // few: they were under way together
+		if place.Value.(*turn).caller.Bulk {
+			s.WaitingBulk++
+		} else {
+			s.Waiting++
+		}
+	}
+	if s.Closed != "" {
+		s.Reopens = l.gate.reopens
+	}
+	return s
+}
+
+// tell tells of the lane, under its mutex, so that what is told last is what is true.
+func (l *lane) tell() {
+	if l.changed != nil {
+		l.told = l.state()
+		l.changed(l.told)
+	}
+}
+
+// tellChange tells of the lane if its spacing or its gate is not what was last told.
+func (l *lane) tellChange() {
+	now, told := l.state(), l.told
+	paced := now.Spacing == told.Spacing && now.AllowedSpacing == told.AllowedSpacing
+	if !paced || now.Closed != told.Closed || !now.Reopens.Equal(told.Reopens) {
+		l.tell()
+	}
+}

@@ -1,0 +1,109 @@
+package jasperclient
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// The attributes of the spans. None of them can hold an ICCID, credentials or text of the vendor's.
+const (
+	keyClass      attribute.Key = "jasper.class"       // interactive or bulk
+	keyAttempt    attribute.Key = "jasper.attempt"     // counted from 1, with each wait for a turn
+	keyOutcome    attribute.Key = "jasper.outcome"     // an Outcome
+	keyTurnedAway attribute.Key = "jasper.turned_away" // a Cause
+	keyErrorCode  attribute.Key = "jasper.error_code"  // a Code
+	keyMethod     attribute.Key = "http.request.method"
+	keyStatus     attribute.Key = "http.response.status_code"
+)
+
+// WithTracerProvider makes OpenTelemetry spans: "lane" for each [Call], under the span of the context that it is started
+// with, and under that "lane wait" for each wait for a turn and "GET usageInZone" for each attempt, whose W3C trace context
+// goes to Control Center. They name neither the device nor the account.
+func WithTracerProvider(provider trace.TracerProvider) Option {
+	return func(c *Client) error {
+		if provider == nil {
+			return errors.New("jasperclient: the tracer provider is nil")
+		}
+		c.tracer = provider.Tracer("github.com/zoneusage/zoneusage/jasperclient")
+		return nil
+	}
+}
+
+// startSpan starts a span. Without a tracer it is one that does nothing, and ctx stays as it is: a noop tracer would send
+// the trace of whoever started the call to Control Center.
+func (c *Client) startSpan(ctx context.Context, name string, kind trace.SpanKind) (context.Context, trace.Span) {
+	if c.tracer == nil {
+		return ctx, trace.SpanFromContext(context.Background())
+	}
+	return c.tracer.Start(ctx, name, trace.WithSpanKind(kind))
+}
+
+// sendTrace lets Control Center, or what stands in front of it, make its spans part of the trace.
+func (c *Client) sendTrace(req *http.Request) {
+	if c.tracer != nil {
+		propagation.TraceContext{}.Inject(req.Context(), propagation.HeaderCarrier(req.Header))
+	}
+}
+
+// noteStatus notes the status of the answer on the attempt's span.
+func (c *Client) noteStatus(req *http.Request, status int) {
+	if c.tracer != nil {
+		trace.SpanFromContext(req.Context()).SetAttributes(keyStatus.Int(status))
+	}
+}
+
+// endCall ends the span of a call.
+func endCall(span trace.Span, err error, cause Cause) {
+	if span.IsRecording() && err != nil {
+		noteCause(span, cause)
+		span.SetStatus(codes.Error, "")
+	}
+	span.End()
+}
+
+// endWait ends the span of a wait for a turn.
+func endWait(span trace.Span, number int, caller Caller, cause Cause) {
+	if span.IsRecording() {
+		class := "interactive"
+		if caller.Bulk {
+			class = "bulk"
+		}
+		span.SetAttributes(keyClass.String(class), keyAttempt.Int(number))
+		noteCause(span, cause)
+	}
+	span.End()
+}
+
+func noteCause(span trace.Span, cause Cause) {
+	if cause != "" {
+		span.SetAttributes(keyTurnedAway.String(string(cause)))
+		span.SetStatus(codes.Error, "")
+	}
+}
+
+// shorterThanAnICCID bounds a code on a span: the vendor's have 8 digits.
+const shorterThanAnICCID = 17
+
+// endAttempt ends the span of an attempt.
+func endAttempt(span trace.Span, number int, outcome error) {
+	if span.IsRecording() {
+		span.SetAttributes(keyMethod.String(http.MethodGet), keyAttempt.Int(number))
+		if !errors.Is(outcome, ErrClosed) {
+			span.SetAttributes(keyOutcome.String(string(outcomeOf(outcome))))
+		}
+		var refused *APIError
+		if errors.As(outcome, &refused) && refused.Code != "" && len(refused.Code) <= shorterThanAnICCID {
+			span.SetAttributes(keyErrorCode.String(string(refused.Code)))
+		}
+		if outcome != nil {
+			span.SetStatus(codes.Error, "")
+		}
+	}
+	span.End()
+}
