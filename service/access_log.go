@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
-	"strings"
+	"math/rand/v2"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -16,48 +15,92 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// An accessLog writes one line per call. Credentials never reach it.
-type accessLog struct{ *slog.Logger }
+// An accessLog writes one line per call and tells the metrics of it. Credentials never reach it.
+type accessLog struct {
+	*slog.Logger
+	silent float64    // the percentage of successes without a line
+	called func(Call) // nil: nobody counts
+}
 
-// unary logs the calls of the gRPC server, through whichever door they came.
+// unary follows the calls of the gRPC server, through whichever door they came.
 func (l accessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	start := time.Now()
-	resp, err := handler(ctx, req)
-	attrs := []slog.Attr{slog.String("method", info.FullMethod)}
-	if door, addr := originOf(ctx); door != "" {
-		attrs = append(attrs, slog.String("door", door), slog.String("peer", addr))
-	}
+	rec := &record{start: time.Now(), requestID: requestID(ctx), method: info.FullMethod}
+	rec.door, rec.peer = originOf(ctx)
 	if question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest); ok {
-		attrs = append(attrs, slog.String(iccidAttr, question.GetIccid()))
+		rec.iccid = question.GetIccid()
 	}
-	level := levelOf(status.Code(err))
-	if !strings.HasPrefix(info.FullMethod, "/"+usagev1.UsageService_ServiceDesc.ServiceName+"/") {
-		level = slog.LevelDebug // a health check every few seconds
+	resp, err := handler(withRecord(ctx, rec), req)
+	if isUsage(info.FullMethod) {
+		l.end(ctx, rec, err)
+	} else {
+		l.write(ctx, slog.LevelDebug, rec, err)
 	}
-	l.write(ctx, level, requestID(ctx), start, err, attrs...)
 	return resp, err
 }
 
-// write writes the line of a call that ended with err, nil for success.
-func (l accessLog) write(ctx context.Context, level slog.Level, id string, start time.Time, err error, attrs ...slog.Attr) {
-	st := status.Convert(err)
-	line := []slog.Attr{
-		slog.String("request_id", id),
-		slog.String("code", st.Code().String()),
-		slog.Float64("duration_ms", float64(time.Since(start))/float64(time.Millisecond)),
+// end tells of a call that ended with err, nil for success.
+func (l accessLog) end(ctx context.Context, rec *record, err error) {
+	code := status.Code(err)
+	if l.called != nil {
+		l.called(Call{rec.method, rec.door, code, time.Since(rec.start), rec.account, rec.source})
 	}
-	line = append(line, attrs...)
+	const percent = 100
+	if err == nil && l.silent > 0 && rand.Float64()*percent < l.silent {
+		return
+	}
+	l.write(ctx, levelOf(code), rec, err)
+}
+
+// write writes the line of a call.
+func (l accessLog) write(ctx context.Context, level slog.Level, rec *record, err error) {
+	if !l.Enabled(ctx, level) {
+		return
+	}
+	st := status.Convert(err)
+	line := append(make([]slog.Attr, 0, maxLineAttrs),
+		slog.String("request_id", rec.requestID),
+		slog.String("code", st.Code().String()),
+		slog.Float64("duration_ms", milliseconds(time.Since(rec.start))),
+	)
+	line = rec.append(line)
 	if info, ok := detailOf[*errdetails.ErrorInfo](st); ok {
 		line = append(line, slog.String("reason", info.GetReason()))
-		if code := info.GetMetadata()["upstream_code"]; code != "" {
-			line = append(line, slog.String("upstream_code", code))
-		}
+		line = appendNonEmpty(line, "upstream_code", info.GetMetadata()["upstream_code"])
 	}
 	if failed := (*callError)(nil); errors.As(err, &failed) {
 		line = append(line, slog.String("cause", failed.Error()))
 	}
 	l.LogAttrs(ctx, level, "call", line...)
 }
+
+// maxLineAttrs is how many attributes a line can have.
+const maxLineAttrs = 20
+
+// append adds what is known to a line.
+func (r *record) append(line []slog.Attr) []slog.Attr {
+	for _, attr := range []struct{ key, value string }{
+		{"method", r.method}, {"door", r.door}, {"peer", r.peer}, {"caller", r.caller}, {iccidAttr, r.iccid},
+		{"account", r.account}, {"source", r.source}, {"trace_id", r.traceID},
+	} {
+		line = appendNonEmpty(line, attr.key, attr.value)
+	}
+	if r.bulk {
+		line = append(line, slog.String("class", classBulk))
+	}
+	if r.attempts > 0 || r.waited > 0 {
+		line = append(line, slog.Float64("waited_ms", milliseconds(r.waited)), slog.Int("attempts", r.attempts))
+	}
+	return line
+}
+
+func appendNonEmpty(line []slog.Attr, key, value string) []slog.Attr {
+	if value == "" {
+		return line
+	}
+	return append(line, slog.String(key, value))
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // levelOf is an error for what an operator has to look into: a caller's own mistakes are not.
 func levelOf(code codes.Code) slog.Level {
@@ -70,13 +113,8 @@ func levelOf(code codes.Code) slog.Level {
 	return slog.LevelInfo
 }
 
-// The doors, as the log names them.
+// The doors, as the log and the metrics name them.
 const (
 	doorGRPC = "grpc"
 	doorREST = "rest"
 )
-
-// restCaller is the door and the peer of a request that the gateway refused.
-func restCaller(r *http.Request) []slog.Attr {
-	return []slog.Attr{slog.String("door", doorREST), slog.String("peer", hostOf(r.RemoteAddr))}
-}

@@ -15,9 +15,10 @@ import (
 
 // The sources of an answer.
 const (
-	sourceLive  = "live"  // Control Center was asked for it
-	sourceCache = "cache" // it was asked before
-	sourceStale = "stale" // it was asked before, and cannot be reached now
+	sourceLive   = "live"   // Control Center was asked for it
+	sourceJoined = "joined" // it was being asked already; callers are told that it is live
+	sourceCache  = "cache"  // it was asked before
+	sourceStale  = "stale"  // it was asked before, and cannot be reached now
 )
 
 // An Account is a Control Center account, under a name of the operator's, and the client that asks it.
@@ -99,9 +100,14 @@ func (f finding) header() metadata.MD {
 	case f.source == sourceCache || f.source == sourceStale:
 		return metadata.Pairs(headerSource, f.source, headerAge, strconv.Itoa(int(f.age.Seconds())))
 	case f.err == nil:
-		return metadata.Pairs(headerSource, f.source)
+		return metadata.Pairs(headerSource, sourceLive)
 	}
 	return nil
+}
+
+// isAnswer reports whether the finding is what Control Center says of the device, which can be that it knows none.
+func (f finding) isAnswer() bool {
+	return f.err == nil || reasonOf(f.err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND
 }
 
 // ask answers a question from what is kept, or else with one call of Control Center for all who ask the same.
@@ -121,7 +127,7 @@ func (a *account) ask(ctx context.Context, q question) finding {
 
 // find does so by the answers and flights of the queries.
 func (a *account) find(ctx context.Context, q question, queries []jasperclient.UsageQuery) finding {
-	kept, flight, err := a.join(ctx, q, queries)
+	kept, flight, source, err := a.join(ctx, q, queries)
 	switch {
 	case kept != nil:
 		return *kept
@@ -129,6 +135,7 @@ func (a *account) find(ctx context.Context, q question, queries []jasperclient.U
 		return finding{err: err}
 	}
 	came := time.Now()
+	defer recordOf(ctx).follow(flight.call)
 	usage, err := flight.call.Wait(ctx)
 	if err == nil && !flight.ends.IsZero() && !came.Before(flight.ends) {
 		return a.find(ctx, q, queries) // the call was on its way when its cycle ended, and the question came after that
@@ -138,19 +145,22 @@ func (a *account) find(ctx context.Context, q question, queries []jasperclient.U
 			return a.find(ctx, q, queries[:1])
 		}
 	}
-	return finding{usage: usage, err: err, source: sourceLive}
+	return finding{usage: usage, err: err, source: source}
 }
 
-// join gives the kept answer to the question, or else a flight to wait for, one of the queries' or a new one.
-func (a *account) join(ctx context.Context, q question, queries []jasperclient.UsageQuery) (*finding, *flight, error) {
+// join gives the kept answer to the question, or else a flight to wait for, one of the queries' or a new one, and what that
+// makes the source of the answer.
+func (a *account) join(
+	ctx context.Context, q question, queries []jasperclient.UsageQuery,
+) (_ *finding, _ *flight, source string, _ error) {
 	fresh := func(kept *answer, now time.Time) bool { return kept.fresh(q.maxAge, now) }
 	if kept := a.kept(q, sourceCache, fresh); kept != nil {
-		return kept, nil, nil
+		return kept, nil, "", nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if kept := a.kept(q, sourceCache, fresh); kept != nil { // of a flight that landed in between
-		return kept, nil, nil
+		return kept, nil, "", nil
 	}
 	maxAge := currentFor
 	if q.maxAge != nil {
@@ -158,11 +168,11 @@ func (a *account) join(ctx context.Context, q question, queries []jasperclient.U
 	}
 	for _, query := range queries {
 		if flight := a.flights[query]; flight != nil && flight.call.Join(q.caller, maxAge) {
-			return nil, flight, nil
+			return nil, flight, sourceJoined, nil
 		}
 	}
 	flight, err := a.start(ctx, q)
-	return nil, flight, err
+	return nil, flight, sourceLive, err
 }
 
 // kept is the youngest kept answer to the question that will do, its own or the part of the device's whole one that its

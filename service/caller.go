@@ -15,6 +15,9 @@ import (
 // headerClass is how a caller lets others go first.
 const headerClass = "x-usage-class"
 
+// classBulk is the class of who does.
+const classBulk = "bulk"
+
 // callerOf is who waits in the account's lane; a class that is none is added to bad.
 func callerOf(ctx context.Context, bad *requestError) jasperclient.Caller {
 	_, addr := originOf(ctx)
@@ -24,7 +27,7 @@ func callerOf(ctx context.Context, bad *requestError) jasperclient.Caller {
 	}
 	for _, class := range metadata.ValueFromIncomingContext(ctx, headerClass) {
 		switch class {
-		case "bulk":
+		case classBulk:
 			caller.Bulk = true
 		case "interactive", "":
 		default:

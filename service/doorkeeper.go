@@ -72,6 +72,9 @@ func (d doorkeeper) admit(ctx context.Context, shown callers.Credentials) (*call
 	if err != nil {
 		return nil, err
 	}
+	if caller.Listed { // else it is the peer, which the log has
+		recordOf(ctx).caller = caller.Name
+	}
 	return caller, caller.Take()
 }
 

@@ -151,7 +151,7 @@ func newClient(t *testing.T, baseURL string, opts ...jasperclient.Option) *jaspe
 	return client
 }
 
-func newRigFor(t *testing.T, usage *service.UsageService, change ...func(*service.Config)) *rig {
+func newRigFor(t *testing.T, usage *service.UsageService, changes ...func(*service.Config)) *rig {
 	t.Helper()
 	r := &rig{log: new(lockedBuffer), served: make(chan error, 1), http: &http.Client{Transport: &http.Transport{}}, calls: new(atomic.Int32)}
 	cfg := service.Config{
@@ -159,7 +159,7 @@ func newRigFor(t *testing.T, usage *service.UsageService, change ...func(*servic
 		MaxTimeout:     time.Minute,
 		Logger:         slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{ReplaceAttr: service.MaskICCIDs})),
 	}
-	for _, change := range change {
+	for _, change := range changes {
 		change(&cfg)
 	}
 	var err error

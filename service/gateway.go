@@ -33,7 +33,7 @@ func newGateway(conn grpc.ClientConnInterface, log accessLog, keeper doorkeeper)
 	g := &gateway{log: log, keeper: keeper}
 	g.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &stableJSON{}),
-		runtime.WithIncomingHeaderMatcher(only(headerRequestID, headerClass, timeoutHeader)),
+		runtime.WithIncomingHeaderMatcher(only(headerRequestID, headerClass, timeoutHeader, headerTraceParent, headerTraceState)),
 		runtime.WithOutgoingHeaderMatcher(only(replyHeaders...)), // ServeHTTP sets what every reply has
 		runtime.WithOutgoingTrailerMatcher(only()),
 		runtime.WithMetadata(passCertificate),
@@ -63,6 +63,9 @@ func only(names ...string) runtime.HeaderMatcherFunc {
 	}
 }
 
+// restMethod is the method of the one path that there is.
+const restMethod = usagev1.UsageService_GetDeviceUsageInZone_FullMethodName
+
 // maxQueryBytes is far above any query: a date and two names, percent-encoded.
 const maxQueryBytes = 8 << 10
 
@@ -70,6 +73,7 @@ const maxQueryBytes = 8 << 10
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := acceptRequestID(r.Header.Get(headerRequestID))
 	r.Header.Set(headerRequestID, id)
+	dropUnsendable(r.Header, headerTraceParent, headerTraceState)
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close") // no method takes a body, so the reply waits for none
 	}
@@ -77,15 +81,15 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(headerRequestID, id)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	g.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), arrivalKey{}, time.Now())))
+	rec := &record{start: time.Now(), requestID: id, door: doorREST, peer: hostOf(r.RemoteAddr)}
+	g.mux.ServeHTTP(w, r.WithContext(withRecord(r.Context(), rec)))
 }
-
-// arrivalKey is the context's key of the time at which an HTTP request came.
-type arrivalKey struct{}
 
 // check refuses what the gateway would pass over in silence, before the gRPC server is called.
 func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
+		rec := recordOf(r.Context())
+		rec.method = restMethod
 		var bad requestError
 		if r.ContentLength != 0 {
 			bad.violate("body", errors.New("GET takes no body; leave it out"))
@@ -124,6 +128,7 @@ func (g *gateway) admit(w http.ResponseWriter, r *http.Request, name string) err
 		err = g.keeper.allow(caller, name)
 	}
 	if account := g.keeper.usage.account(name); err == nil && account != nil {
+		recordOf(r.Context()).account = account.Name
 		w.Header().Set(headerAccount, account.Name)
 	}
 	return err
@@ -138,6 +143,7 @@ func (g *gateway) writeRoutingError(
 	case http.StatusNotFound:
 		st = status.New(codes.NotFound, "there is no such path; usage is at /v1/devices/{iccid}/usageInZone")
 	case http.StatusMethodNotAllowed:
+		recordOf(ctx).method = restMethod
 		st = status.New(codes.Unimplemented, "the path has no such method; use GET")
 		w.Header().Set("Allow", http.MethodGet)
 	}
@@ -157,7 +163,7 @@ func withInvalidRequest(st *status.Status) *status.Status {
 
 // writeError writes the status as the body and what a program looks for first as HTTP status and Retry-After.
 func (g *gateway) writeError(
-	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
+	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error,
 ) {
 	httpStatus := 0
 	if routed := (*runtime.HTTPStatusError)(nil); errors.As(err, &routed) {
@@ -169,7 +175,8 @@ func (g *gateway) writeError(
 	}
 	answered, called := runtime.ServerMetadataFromContext(ctx)
 	if !called {
-		g.logRefusal(ctx, r, err, st)
+		// Of the others the gRPC server's interceptors tell.
+		g.log.end(ctx, recordOf(ctx), &callError{st, err})
 	}
 	for _, name := range replyHeaders {
 		for _, value := range answered.HeaderMD.Get(name) {
@@ -218,10 +225,4 @@ func restStatus(err error) *status.Status {
 		return toStatus(bad, jasperclient.UsageQuery{})
 	}
 	return toStatus(err, jasperclient.UsageQuery{})
-}
-
-// logRefusal logs a request that the gRPC server, whose interceptors log the others, never saw.
-func (g *gateway) logRefusal(ctx context.Context, r *http.Request, err error, st *status.Status) {
-	start, _ := ctx.Value(arrivalKey{}).(time.Time)
-	g.log.write(ctx, levelOf(st.Code()), r.Header.Get(headerRequestID), start, &callError{st, err}, restCaller(r)...)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -367,6 +368,8 @@ func TestNewServerRefusesWhatCannotWork(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	for _, cfg := range []service.Config{
 		{}, {DefaultTimeout: 1, MaxTimeout: 1}, {Logger: log}, {Logger: log, DefaultTimeout: 2, MaxTimeout: 1},
+		{Logger: log, DefaultTimeout: 1, MaxTimeout: 1, SilentSuccesses: 101},
+		{Logger: log, DefaultTimeout: 1, MaxTimeout: 1, SilentSuccesses: math.NaN()},
 	} {
 		if _, err := service.NewServer(new(service.UsageService), cfg); err == nil {
 			t.Errorf("%+v: no error", cfg)

@@ -32,6 +32,7 @@ type UsageService struct {
 	cfg      AnswerConfig
 	mu       sync.Mutex // of changes
 	accounts atomic.Pointer[accounts]
+	changed  chan struct{} // receives when the accounts are others
 }
 
 // accounts are those that there are at one time.
@@ -42,7 +43,7 @@ type accounts struct {
 
 // New makes the service of the accounts, the first of which is the default one. Their names are shown with replies.
 func New(cfg AnswerConfig, all ...Account) (*UsageService, error) {
-	s := &UsageService{cfg: cfg}
+	s := &UsageService{cfg: cfg, changed: make(chan struct{}, 1)}
 	s.accounts.Store(&accounts{})
 	if err := s.SetAccounts(all...); err != nil {
 		return nil, err
@@ -77,6 +78,10 @@ func (s *UsageService) SetAccounts(all ...Account) error {
 		a.answers.SetMaximum(max(s.cfg.CacheBytes/uint64(len(next.byName)), 1)) // 0 would be no bound
 	}
 	s.accounts.Store(next)
+	select {
+	case s.changed <- struct{}{}:
+	default: // who looks next sees this change too
+	}
 	return nil
 }
 
@@ -93,13 +98,15 @@ func (s *UsageService) account(name string) *account {
 func (s *UsageService) GetDeviceUsageInZone(
 	ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest,
 ) (*usagev1.GetDeviceUsageInZoneResponse, error) {
-	account := s.account(req.GetAccount())
+	rec, account := recordOf(ctx), s.account(req.GetAccount())
 	if account != nil {
+		rec.account = account.Name
 		if err := grpc.SetHeader(ctx, metadata.Pairs(headerAccount, account.Name)); err != nil {
 			return nil, fail(ctx, err, jasperclient.UsageQuery{})
 		}
 	}
 	q, err := validate(ctx, req)
+	rec.bulk = q.caller.Bulk
 	if err == nil && account == nil {
 		err = &unknownAccountError{req.GetAccount()}
 	}
@@ -113,6 +120,9 @@ func (s *UsageService) GetDeviceUsageInZone(
 	var resp *usagev1.GetDeviceUsageInZoneResponse
 	if found.err == nil {
 		resp, found.err = convert(found.usage)
+	}
+	if found.isAnswer() {
+		rec.source = found.source
 	}
 	if err := cmp.Or(found.err, grpc.SetHeader(ctx, found.header())); err != nil {
 		return nil, fail(ctx, err, q.query)

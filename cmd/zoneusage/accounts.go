@@ -32,7 +32,7 @@ type upstreamUser struct{ baseURL, username string }
 // of an account that is taken out go on, and one that comes back finds what it has used.
 type roster struct {
 	command *serveCommand
-	clients map[upstreamUser]*jasperclient.Client
+	clients map[upstreamUser]*connection
 	keys    []string // the files of the keys
 }
 
@@ -44,7 +44,7 @@ type listed struct {
 	accountEntry
 	credentials jasperclient.Credentials
 	fair        jasperclient.FairUse
-	client      *jasperclient.Client
+	connected   *connection
 	user        upstreamUser
 }
 
@@ -71,14 +71,14 @@ func (r *roster) read() ([]service.Account, error) {
 	}
 	accounts := make([]service.Account, len(all))
 	for i, a := range all {
-		client := r.clients[a.user]
-		if client == nil {
-			client = a.client
-			r.clients[a.user] = client
-		} else if err := client.Update(a.credentials, a.fair); err != nil {
+		connected := r.clients[a.user]
+		if connected == nil {
+			connected = a.connected
+			r.clients[a.user] = connected
+		} else if err := connected.client.Update(a.credentials, a.fair); err != nil {
 			return nil, fmt.Errorf("--accounts: %q: %w", a.Name, err)
 		}
-		accounts[i] = service.Account{Name: a.Name, Client: client}
+		accounts[i] = connected.as(a.Name)
 	}
 	return accounts, nil
 }
@@ -100,10 +100,10 @@ func (r *roster) list(entry accountEntry) (listed, error) {
 		return a, fmt.Errorf("apiKeyFile: %w", err)
 	}
 	a.credentials = jasperclient.Credentials{Username: entry.Username, APIKey: key}
-	if a.client, err = r.command.newClient(entry.URL, a.credentials, a.fair); err != nil {
+	if a.connected, err = r.command.newClient(entry.URL, a.credentials, a.fair); err != nil {
 		return a, err
 	}
-	a.user = upstreamUser{a.client.BaseURL(), entry.Username}
+	a.user = upstreamUser{a.connected.client.BaseURL(), entry.Username}
 	return a, nil
 }
 
@@ -116,8 +116,8 @@ func (r *roster) keyFile(entry accountEntry) string {
 }
 
 func (r *roster) close() {
-	for _, client := range r.clients {
-		client.Close()
+	for _, connected := range r.clients {
+		connected.client.Close()
 	}
 }
 

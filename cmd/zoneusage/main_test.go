@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "ZONEUSAGE_") {
+		if !strings.HasPrefix(variable, "ZONEUSAGE_") && !strings.HasPrefix(variable, "OTEL_") {
 			cmd.Env = append(cmd.Env, variable)
 		}
 	}
@@ -195,7 +195,7 @@ func (p *process) exitCode() int {
 // serve starts `zoneusage serve` on free ports, for an account that may call as it likes, and returns its addresses.
 func serve(t *testing.T, env []string, args ...string) (p *process, grpcAddr, httpURL string) {
 	t.Helper()
-	p = start(t, env, append([]string{"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
+	p = start(t, env, append([]string{"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
 		"--calls-in-flight", "100", "--calls-per-second", "10000"}, args...)...)
 	line := p.logged(t, "serving")
 	return p, line["grpc_addr"].(string), "http://" + line["http_addr"].(string)

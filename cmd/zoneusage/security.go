@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/internal/certificates"
 	"github.com/zoneusage/zoneusage/internal/reload"
+	"github.com/zoneusage/zoneusage/internal/telemetry"
 )
 
 // securityFlags are how callers and the service prove to each other who they are.
@@ -77,6 +79,25 @@ func (s *security) tls() *tls.Config {
 		return nil
 	}
 	return s.certificates.Config()
+}
+
+// run keeps fresh what does not come from files, until ctx ends.
+func (s *security) run(ctx context.Context) {
+	if s.issuer != nil {
+		s.issuer.Run(ctx)
+	}
+}
+
+// tellExpiry tells the metrics when the certificates end.
+func (s *security) tellExpiry(metrics *telemetry.Metrics) {
+	if s.certificates == nil {
+		return
+	}
+	server, clientCA := s.certificates.Expire()
+	metrics.CertificateExpires("server", server)
+	if !clientCA.IsZero() {
+		metrics.CertificateExpires("client_ca", clientCA)
+	}
 }
 
 // sources are the files to read again.

@@ -15,18 +15,18 @@ import (
 	"github.com/alecthomas/kong"
 	"google.golang.org/grpc/grpclog"
 
-	"github.com/zoneusage/zoneusage/internal/reload"
 	"github.com/zoneusage/zoneusage/service"
 )
 
 type serveCommand struct {
-	doorFlags     `embed:""`
-	securityFlags `embed:""`
+	doorFlags
+	securityFlags
+	telemetryFlags
 
 	ControlCenterURL string `placeholder:"URL" help:"Control Center's base URL, such as https://rws-jpotest.jasper.com, with or without /rws/api/v1."`
 	Username         string `placeholder:"NAME" help:"The user name of its account."`
 	APIKeyFile       string `placeholder:"FILE" help:"A file with the user's API key; ZONEUSAGE_API_KEY can hold it instead."`
-	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of URL, user name and key; read again at SIGHUP."`
+	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of URL, user name and key; read again when it changes."`
 
 	CallsInFlight  int           `default:"1" help:"How many calls of Control Center its operator allows the account at once."`
 	CallsPerSecond float64       `default:"1" help:"How many calls a second it allows; a fraction is fine."`
@@ -65,6 +65,11 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	// Also for what Go's libraries and gRPC's have to say.
 	slog.SetDefault(log)
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, slog.NewLogLogger(log.Handler(), slog.LevelError).Writer()))
+	var err error
+	if c.observer, err = newObserver(ctx, log); err != nil {
+		return err
+	}
+	defer c.observer.close()
 	secure, err := c.secure()
 	if err != nil {
 		return err
@@ -78,7 +83,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err != nil {
 		return err
 	}
-	server, err := service.NewServer(usage, service.Config{
+	server, err := service.NewServer(usage, c.observe(usage, service.Config{
 		DefaultTimeout:   c.DefaultTimeout,
 		MaxTimeout:       c.MaxTimeout,
 		Callers:          secure.guard,
@@ -87,36 +92,49 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		MaxConnectionAge: c.MaxConnectionAge,
 		CORSOrigins:      c.CORSOrigins,
 		Logger:           log,
-	})
+	}))
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	grpcListener, httpListener, err := c.listen(ctx)
-	if err != nil {
-		return err
-	}
 	background, stop := context.WithCancel(context.Background())
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer stop()
-	workers.Go(func() { reload.Run(background, log, hangup, append(secure.sources(), upstream.sources(usage)...)...) })
-	if secure.issuer != nil {
-		workers.Go(func() { secure.issuer.Run(background) })
+	workers.Go(func() { secure.run(background) })
+	workers.Go(func() {
+		c.observer.reload(background, hangup, secure, append(secure.sources(), upstream.sources(usage)...))
+	})
+	return c.serve(ctx, server, func(grpcAddr, httpAddr, adminAddr string) {
+		upstream.announce(log, app.Stdout, grpcAddr, httpAddr, adminAddr)
+	})
+}
+
+// serve opens the doors, announces them, and closes them when ctx has ended.
+func (c *serveCommand) serve(ctx context.Context, server *service.Server, announce func(grpcAddr, httpAddr, adminAddr string)) error {
+	grpcListener, httpListener, err := c.listen(ctx)
+	if err != nil {
+		return err
 	}
+	admin, err := c.openAdmin(ctx, server)
+	if err != nil {
+		return errors.Join(err, grpcListener.Close(), httpListener.Close())
+	}
+	defer admin.close()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(grpcListener, httpListener) }()
-	upstream.announce(log, app.Stdout, grpcListener.Addr().String(), httpListener.Addr().String())
+	go func() { served <- server.Serve(c.observer.count(grpcListener, httpListener)) }()
+	announce(grpcListener.Addr().String(), httpListener.Addr().String(), admin.addr())
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	return errors.Join(c.shutDown(log, server), <-served)
+	return errors.Join(c.shutDown(server), <-served)
 }
 
 // shutDown ends the server: slowly, or at once at a second signal.
-func (c *serveCommand) shutDown(log *slog.Logger, server *service.Server) error {
+func (c *serveCommand) shutDown(server *service.Server) error {
+	log := c.observer.log
 	log.Info("shutting down", "drain_delay", c.DrainDelay.String(), "grace_period", c.GracePeriod.String())
 	server.Drain()
 	patience, cancel := shutdownContext(c.DrainDelay + c.GracePeriod)
@@ -169,7 +187,7 @@ func (c *serveCommand) check() error {
 	if c.DefaultTimeout > c.MaxTimeout {
 		return fmt.Errorf("--default-timeout %s is above --max-timeout %s", c.DefaultTimeout, c.MaxTimeout)
 	}
-	return nil
+	return c.telemetryFlags.check()
 }
 
 // shutdownContext ends with the grace period or with a second signal.

@@ -19,7 +19,6 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
-	"github.com/zoneusage/zoneusage/internal/certtest"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
@@ -61,7 +60,7 @@ func TestServeRefusesHalfAConfiguration(t *testing.T) {
 		"a key as a flag":         {nil, []string{"--api-key=secret"}, "unknown flag --api-key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, output := run(t, test.env, append([]string{"serve", "--grpc-addr=127.0.0.1:0"}, test.args...)...)
+			code, output := run(t, test.env, append([]string{"serve", "--grpc-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, test.args...)...)
 			if code == 0 || !strings.Contains(output, test.want) || strings.Contains(output, "secret-of-the-test") {
 				t.Errorf("exit status %d, want another than 0 and %q in\n%s", code, test.want, output)
 			}
@@ -284,19 +283,6 @@ func TestAShutdownThatTakesTooLongIsForced(t *testing.T) {
 			asked.Wait()
 			http.DefaultClient.CloseIdleConnections()
 		})
-	}
-}
-
-func TestHealthcheckOverTLS(t *testing.T) {
-	cert, key := certtest.Write(t, t.TempDir(), certtest.NewCA(t).Issue(t, nil, "zoneusage.internal"))
-	env := []string{"ZONEUSAGE_TLS_CERT=" + cert, "ZONEUSAGE_TLS_KEY=" + key}
-	_, grpcAddr, _ := serve(t, env)
-	env = append(env, "ZONEUSAGE_GRPC_ADDR="+grpcAddr) // as in a container, where both have the same variables
-	if code, output := run(t, env, "healthcheck"); code != 0 {
-		t.Errorf("while serving: exit status %d\n%s", code, output)
-	}
-	if code, output := run(t, nil, "healthcheck", "--grpc-addr", grpcAddr); code != 1 {
-		t.Errorf("without TLS: exit status %d\n%s", code, output)
 	}
 }
 

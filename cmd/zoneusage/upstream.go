@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/zoneusage/zoneusage/internal/reload"
+	"github.com/zoneusage/zoneusage/internal/telemetry"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 	"github.com/zoneusage/zoneusage/service"
@@ -55,8 +56,9 @@ func names(accounts []service.Account) string {
 }
 
 // announce says where the doors are and, on the sandbox, prints a call of each, ready to paste.
-func (u *upstream) announce(log *slog.Logger, stdout io.Writer, grpcAddr, httpAddr string) {
-	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "accounts", names(u.accounts))
+func (u *upstream) announce(log *slog.Logger, stdout io.Writer, grpcAddr, httpAddr, adminAddr string) {
+	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "admin_addr", adminAddr,
+		"accounts", names(u.accounts))
 	if u.sandbox == nil {
 		return
 	}
@@ -96,15 +98,15 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key; missing: %s. "+
 			"Leave all three out to serve the sandbox", strings.Join(missing, ", "))
 	}
-	client, err := c.newClient(c.ControlCenterURL, jasperclient.Credentials{Username: c.Username, APIKey: key}, c.fairUse())
+	connected, err := c.newClient(c.ControlCenterURL, jasperclient.Credentials{Username: c.Username, APIKey: key}, c.fairUse())
 	if err != nil {
 		return nil, fmt.Errorf("the settings of Control Center: %w", err)
 	}
-	return &upstream{accounts: []service.Account{{Name: defaultAccount, Client: client}}}, nil
+	return &upstream{accounts: []service.Account{connected.as(defaultAccount)}}, nil
 }
 
 func (c *serveCommand) connectAccounts() (*upstream, error) {
-	r := &roster{command: c, clients: map[upstreamUser]*jasperclient.Client{}}
+	r := &roster{command: c, clients: map[upstreamUser]*connection{}}
 	accounts, err := r.read()
 	if err != nil {
 		return nil, err
@@ -119,11 +121,28 @@ func (c *serveCommand) fairUse() jasperclient.FairUse {
 	}
 }
 
-func (c *serveCommand) newClient(url string, credentials jasperclient.Credentials, fair jasperclient.FairUse) (*jasperclient.Client, error) {
-	return jasperclient.New(url, credentials,
+// A connection is a client, and what counts the events of its lane.
+type connection struct {
+	client *jasperclient.Client
+	lane   *telemetry.Lane
+}
+
+// as is the account under a name.
+func (c *connection) as(name string) service.Account {
+	c.lane.Name(name)
+	return service.Account{Name: name, Client: c.client}
+}
+
+func (c *serveCommand) newClient(url string, credentials jasperclient.Credentials, fair jasperclient.FairUse) (*connection, error) {
+	lane := c.observer.metrics.NewLane()
+	client, err := jasperclient.New(url, credentials, append(c.observer.clientOptions(lane),
 		jasperclient.WithFairUse(fair),
 		jasperclient.WithTimeout(c.CallTimeout),
-		jasperclient.WithUserAgent("zoneusage/"+versionName()))
+		jasperclient.WithUserAgent("zoneusage/"+versionName()))...)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{client, lane}, nil
 }
 
 // startSandbox serves the sandbox over loopback, so that its answers take the way of a real Control Center's.
@@ -136,10 +155,10 @@ func (c *serveCommand) startSandbox(ctx context.Context) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := c.newClient("http://"+door.addr(), jasperclient.Credentials{Username: sandboxName, APIKey: sandboxName}, c.fairUse())
+	connected, err := c.newClient("http://"+door.addr(), jasperclient.Credentials{Username: sandboxName, APIKey: sandboxName}, c.fairUse())
 	if err != nil {
 		door.close()
 		return nil, err
 	}
-	return &upstream{accounts: []service.Account{{Name: sandboxName, Client: client}}, sandbox: door}, nil
+	return &upstream{accounts: []service.Account{connected.as(sandboxName)}, sandbox: door}, nil
 }

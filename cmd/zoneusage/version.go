@@ -34,6 +34,9 @@ func (versionCommand) Run(app *kong.Kong) error {
 // versionName is the release's, or the module's where `go install` built it.
 func versionName() string { return thisBuild().version }
 
+// revision is the commit; empty where it is not known.
+func revision() string { return thisBuild().commit }
+
 // thisBuild is what the linker was told, else what Go knows.
 func thisBuild() build {
 	info, ok := debug.ReadBuildInfo()

@@ -141,6 +141,8 @@ func bearer(values []string) (string, error) {
 type Caller struct {
 	// Name is the caller's in the policy, or else the host.
 	Name string
+	// Listed says that it is in the policy.
+	Listed bool
 
 	accounts   map[string]bool
 	everything bool          // any account

@@ -178,7 +178,7 @@ func (e entry) caller(requestsPerSecond float64) (*Caller, error) {
 	if err := CheckRate(requestsPerSecond); err != nil {
 		return nil, fmt.Errorf("requestsPerSecond: %w", err)
 	}
-	caller := &Caller{Name: e.Name, accounts: map[string]bool{}, limit: newLimit(requestsPerSecond)}
+	caller := &Caller{Name: e.Name, Listed: true, accounts: map[string]bool{}, limit: newLimit(requestsPerSecond)}
 	for _, account := range e.Accounts {
 		if account == "" {
 			return nil, errors.New("accounts: a name is empty")

@@ -21,16 +21,15 @@ type Source struct {
 	Files func() []string
 	// Load reads them. Where it fails, what they held before has to stay.
 	Load func() error
-	// Loaded is told how Load ended, unless it is nil.
-	Loaded func(err error)
 }
 
 // Run loads the sources whose files change, and all of them when hangup has something, until ctx ends. What they hold at
-// first is taken to be loaded.
-func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, sources ...Source) {
+// first is taken to be loaded. Each time, and at first, loaded is told how it ended.
+func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, loaded func(source string, err error), sources ...Source) {
 	seen := make([][sha256.Size]byte, len(sources))
 	for i, source := range sources {
 		seen[i] = digest(source.Files())
+		loaded(source.Name, nil)
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -50,21 +49,20 @@ func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, sources
 				continue
 			}
 			seen[i] = now
-			source.load(log)
+			err := source.Load()
+			loaded(source.Name, err)
+			source.tell(log, err)
 		}
 	}
 }
 
-func (s Source) load(log *slog.Logger) {
-	err := s.Load()
+// tell logs how it was read.
+func (s Source) tell(log *slog.Logger, err error) {
 	if err != nil {
 		log.Error("files cannot be read again, so what they held before stays", "source", s.Name, "cause", err.Error())
-	} else {
-		log.Info("files are read again", "source", s.Name)
+		return
 	}
-	if s.Loaded != nil {
-		s.Loaded(err)
-	}
+	log.Info("files are read again", "source", s.Name)
 }
 
 // digest is of the files' content; a file that cannot be read has none.

@@ -39,6 +39,11 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() {
 			Run(ctx, slog.New(slog.NewTextHandler(&log, nil)), hangup,
+				func(source string, err error) {
+					if source == "these" {
+						ended = append(ended, err)
+					}
+				},
 				Source{
 					Name: "these", Files: func() []string { return []string{first, second} },
 					Load: func() error {
@@ -48,7 +53,6 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 						}
 						return nil
 					},
-					Loaded: func(err error) { ended = append(ended, err) },
 				},
 				Source{Name: "others", Files: func() []string { return nil }, Load: func() error { others++; return nil }})
 		})
@@ -87,7 +91,7 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 		}
 		cancel()
 		running.Wait()
-		if len(ended) != 5 || ended[2] == nil || errors.Join(ended[0], ended[1], ended[3], ended[4]) != nil {
+		if len(ended) != 6 || ended[3] == nil || errors.Join(ended[0], ended[1], ended[2], ended[4], ended[5]) != nil {
 			t.Errorf("told %v", ended)
 		}
 		if got := strings.Count(log.String(), "source=these"); got != 5 || !strings.Contains(log.String(), "half of it") {

@@ -1,0 +1,67 @@
+package telemetry
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"time"
+)
+
+const (
+	// scrapeTimeout bounds a scrape, and readTimeout and idleTimeout what a caller can leave open.
+	scrapeTimeout = 10 * time.Second
+	readTimeout   = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	// writeTimeout leaves time for a profile of a minute and more.
+	writeTimeout = 2 * time.Minute
+	// maxHeaderBytes is far above any scraper's.
+	maxHeaderBytes = 16 << 10
+)
+
+// pprofPath begins the paths of profiles.
+const pprofPath = "/debug/pprof/"
+
+// NewAdmin makes the server for an operator: the metrics, profiles for loopback alone, and the health that withHealth puts
+// in front of them.
+func NewAdmin(metrics *Metrics, withHealth func(http.Handler) http.Handler, log *slog.Logger) *http.Server {
+	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics.handler(errorLog))
+	for path, profile := range map[string]http.HandlerFunc{
+		"": pprof.Index, "cmdline": pprof.Cmdline, "profile": pprof.Profile, "symbol": pprof.Symbol, "trace": pprof.Trace,
+	} {
+		mux.Handle(pprofPath+path, loopbackOnly(profile))
+	}
+	return &http.Server{
+		Handler:           withHealth(mux),
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          errorLog,
+	}
+}
+
+// loopbackOnly refuses peers on other machines: a profile shows what is in memory, and takes time to make.
+func loopbackOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isLoopback(r.RemoteAddr) {
+			http.Error(w, "profiles are for callers on this machine alone; forward the port to it, and ask its loopback address",
+				http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

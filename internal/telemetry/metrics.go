@@ -1,0 +1,131 @@
+// Package telemetry is what an operator sees of a running zoneusage: metrics for Prometheus, an HTTP handler for them, for
+// health and for profiles, and traces for OpenTelemetry.
+package telemetry
+
+import (
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/zoneusage/zoneusage/service"
+)
+
+// namespace begins every metric's name.
+const namespace = "zoneusage"
+
+// The labels' names. No label ever holds what a caller sends.
+const (
+	labelAccount     = "account"
+	labelCause       = "cause"
+	labelCertificate = "certificate"
+	labelClass       = "class"
+	labelCode        = "code"
+	labelDoor        = "door"
+	labelFile        = "file"
+	labelMethod      = "method"
+	labelOutcome     = "outcome"
+	labelReason      = "reason"
+	labelSource      = "source"
+)
+
+// Metrics are those of one zoneusage, in a registry of their own.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	calls     map[string]*[len(doors)]door // by method
+
+	mu      sync.Mutex // of changes to answers
+	answers atomic.Pointer[map[string]sources]
+	given   *prometheus.CounterVec
+
+	lanes       laneVectors
+	connections *prometheus.GaugeVec
+	expiry      *prometheus.GaugeVec
+	reloads     *prometheus.GaugeVec
+}
+
+// New makes the metrics of the program of a version, built from a revision.
+func New(version, revision string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: counters("requests_total",
+			"Calls of UsageService that have ended, and requests that the REST door refused, by gRPC code.",
+			labelMethod, labelDoor, labelCode),
+		durations: histograms("request_duration_seconds", "How long they took.", requestBuckets(), labelMethod, labelDoor),
+		given: counters("answers_total",
+			"Answers given, by where they are from: live, joined (another question's call), cache or stale.", labelAccount, labelSource),
+		lanes:       newLaneVectors(),
+		connections: gauges("connections", "Connections that are open.", labelDoor),
+		expiry: gauges("certificate_expiry_timestamp_seconds",
+			"When the certificate expires; of several, the first that does.", labelCertificate),
+		reloads: gauges("reload_failed", "Whether the last try to read the file again failed.", labelFile),
+	}
+	m.calls = m.newCalls()
+	m.answers.Store(&map[string]sources{})
+	build := gauges("build_info", "What is running; always 1.", "version", "revision", "go_version")
+	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
+	m.registry.MustRegister(build, m.requests, m.durations, m.given, m.connections, m.expiry, m.reloads,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.lanes.collectors()...)
+	return m
+}
+
+// CollectAccounts adds the gauges of the accounts that there are at each scrape.
+func (m *Metrics) CollectAccounts(states func() []service.AccountState) {
+	m.registry.MustRegister(&accounts{states})
+}
+
+// Reloaded tells how the last try to read a file again ended; the file is known by what it is for, such as accounts.
+func (m *Metrics) Reloaded(file string, err error) {
+	failed := 0.0
+	if err != nil {
+		failed = 1
+	}
+	m.reloads.WithLabelValues(file).Set(failed)
+}
+
+// CertificateExpires tells when a certificate does, which is known by what it is for: server or client_ca.
+func (m *Metrics) CertificateExpires(certificate string, at time.Time) {
+	m.expiry.WithLabelValues(certificate).Set(float64(at.Unix()))
+}
+
+// Gatherer gives the metrics.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// maxScrapes is how many scrapes may be under way at once.
+const maxScrapes = 4
+
+// handler answers a scrape.
+func (m *Metrics) handler(log promhttp.Logger) http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorLog: log, MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout})
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+}
+
+// requestBuckets span an answer from the cache to the greatest deadline.
+func requestBuckets() []float64 {
+	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
+}
+
+// callBuckets span a quick call of Control Center to its timeout.
+func callBuckets() []float64 {
+	return []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60}
+}

@@ -1,0 +1,96 @@
+package telemetry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+)
+
+// NewTracerProvider makes the provider of spans that OpenTelemetry's own variables (OTEL_…) ask for, which say where its
+// spans go, how many of them, and under which name; nil where they ask for none. What the exporter has to say goes to the
+// log. Shut it down at the end: it sends what it still has.
+func NewTracerProvider(ctx context.Context, version string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
+	if on, err := wantsTraces(); !on || err != nil {
+		return nil, err
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		log.WarnContext(ctx, "traces", "cause", err.Error())
+	}))
+	otel.SetLogger(logr.New(sdkLog{log}))
+	exporter, err := newExporter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
+	}
+	described, err := resource.New(ctx, resource.WithTelemetrySDK(),
+		resource.WithAttributes(semconv.ServiceName(namespace), semconv.ServiceVersion(version)),
+		resource.WithFromEnv()) // the last one wins
+	if err != nil {
+		return nil, fmt.Errorf("traces: OTEL_RESOURCE_ATTRIBUTES or OTEL_SERVICE_NAME: %w", err)
+	}
+	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described)), nil
+}
+
+// wantsTraces reports whether the variables ask for traces.
+func wantsTraces() (bool, error) {
+	exporter := os.Getenv("OTEL_TRACES_EXPORTER")
+	switch {
+	case strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || exporter == "none":
+		return false, nil
+	case exporter == "otlp":
+		return true, nil
+	case exporter != "":
+		return false, fmt.Errorf("OTEL_TRACES_EXPORTER: there is no exporter %q; write otlp or none", exporter)
+	}
+	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "", nil
+}
+
+// newExporter makes the exporter of the protocol that is asked for; OpenTelemetry's default is HTTP. The rest the exporter
+// reads from its variables itself.
+func newExporter(ctx context.Context) (*otlptrace.Exporter, error) {
+	const httpProtobuf = "http/protobuf"
+	switch protocol := cmp.Or(
+		os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), httpProtobuf,
+	); protocol {
+	case httpProtobuf:
+		return otlptracehttp.New(ctx)
+	case "grpc":
+		return otlptracegrpc.New(ctx)
+	default:
+		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL: there is no protocol %q; write %s or grpc", protocol, httpProtobuf)
+	}
+}
+
+// sdkLog is the SDK's own log without its values: it repeats the variables that it cannot read, which can hold secrets.
+type sdkLog struct{ log *slog.Logger }
+
+// Init implements logr.LogSink.
+func (sdkLog) Init(logr.RuntimeInfo) {}
+
+// Enabled implements logr.LogSink: the SDK's warnings have level 1, and what is above is for its developers.
+func (sdkLog) Enabled(level int) bool { return level <= 1 }
+
+// Info implements logr.LogSink.
+func (l sdkLog) Info(_ int, msg string, _ ...any) { l.log.Warn("traces: " + msg) }
+
+// Error implements logr.LogSink. The error repeats values too.
+func (l sdkLog) Error(_ error, msg string, _ ...any) {
+	l.log.Error("traces: a variable OTEL_… is not as it should be: " + msg)
+}
+
+// WithValues implements logr.LogSink.
+func (l sdkLog) WithValues(...any) logr.LogSink { return l }
+
+// WithName implements logr.LogSink.
+func (l sdkLog) WithName(string) logr.LogSink { return l }

@@ -1,0 +1,111 @@
+package service
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/zoneusage/zoneusage/internal/callers"
+)
+
+const (
+	// maxRequestBytes is far above any request: an ICCID, a date and two names.
+	maxRequestBytes = 64 << 10
+	// maxHeaderBytes bounds the headers of a call, and with them a REST request's URL.
+	maxHeaderBytes = 64 << 10
+	// maxStreams is how many calls a connection may have under way. gRPC clients let those wait that are more.
+	maxStreams = 1000
+	// inProcessBuffer is the window of the connection between the doors.
+	inProcessBuffer = 256 << 10
+	// connectTimeout bounds a gRPC caller's handshake, for which a shutdown waits.
+	connectTimeout = 5 * time.Second
+	// readTimeout and idleTimeout bound what a caller can leave open: a request that has begun, and a connection without one.
+	readTimeout = 10 * time.Second
+	idleTimeout = 2 * time.Minute
+	// writeMargin is the time a reply has left to be written when a call took all of MaxTimeout.
+	writeMargin = 10 * time.Second
+	// probeAfter and probeTimeout find out that a gRPC caller is gone without a word.
+	probeAfter   = time.Minute
+	probeTimeout = 20 * time.Second
+	// minPing is how often callers may ask the same of the server. Who does so more often is cut off.
+	minPing = 10 * time.Second
+)
+
+// Config is how a [Server] treats every call.
+type Config struct {
+	// DefaultTimeout is the deadline of a call that comes with none.
+	DefaultTimeout time.Duration
+	// MaxTimeout cuts a longer deadline of a caller.
+	MaxTimeout time.Duration
+	// Callers says who may call; nil lets everybody in.
+	Callers *callers.Guard
+	// TLS is that of both doors; nil serves in the clear.
+	TLS *tls.Config
+	// MaxConnections bounds those of each door; 0 is no bound.
+	MaxConnections int
+	// MaxConnectionAge is how old a gRPC connection becomes before its caller is asked to make a new one, so that callers find
+	// new instances; 0 is no bound.
+	MaxConnectionAge time.Duration
+	// CORSOrigins are whose pages may call REST, such as https://usage.example.com.
+	CORSOrigins []string
+	// Logger gets one line per call. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.
+	Logger *slog.Logger
+	// SilentSuccesses is the percentage of successful calls that get no line, chosen at random.
+	SilentSuccesses float64
+	// Called, unless it is nil, is told of every call of UsageService that has ended, and of the requests that the REST door
+	// refuses by itself. It must not block.
+	Called func(Call)
+	// LanesChanged receives after the lane of an account has changed, as jasperclient.Events tells; nil where nobody does.
+	LanesChanged <-chan struct{}
+	// TracerProvider makes each call of UsageService a span; nil for none.
+	TracerProvider trace.TracerProvider
+}
+
+func (cfg Config) check() error {
+	if cfg.Logger == nil || cfg.DefaultTimeout <= 0 || cfg.MaxTimeout < cfg.DefaultTimeout {
+		return errors.New("service: a server needs a logger, and a default timeout above 0 and not above the greatest")
+	}
+	if !(cfg.SilentSuccesses >= 0 && cfg.SilentSuccesses <= 100) { // so NaN fails too
+		return fmt.Errorf("service: %v is no percentage; give 0 to 100", cfg.SilentSuccesses)
+	}
+	return nil
+}
+
+// interceptors are what every unary call passes, the first being the outermost.
+func (cfg Config) interceptors(log accessLog, keeper doorkeeper) []grpc.UnaryServerInterceptor {
+	chain := []grpc.UnaryServerInterceptor{whenArrived, withRequestID, log.unary}
+	if cfg.TracerProvider != nil {
+		chain = append(chain, withSpan(cfg.TracerProvider))
+	}
+	return append(chain, withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout), withRecovery, keeper.unary)
+}
+
+// bounds are those of callers' own gRPC connections.
+func (cfg Config) bounds() []grpc.ServerOption {
+	options := []grpc.ServerOption{
+		grpc.ConnectionTimeout(connectTimeout),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.InTapHandle(untilArrived),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: cfg.MaxTimeout, // no call takes longer, and callers keep a connection between them
+			MaxConnectionAge:  cfg.MaxConnectionAge,
+			// Who is asked to connect anew may end what is under way.
+			MaxConnectionAgeGrace: cfg.MaxTimeout + writeMargin,
+			Time:                  probeAfter,
+			Timeout:               probeTimeout,
+		}),
+	}
+	if cfg.TLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(cfg.TLS)))
+	}
+	return options
+}

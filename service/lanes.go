@@ -1,0 +1,94 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// upstreamHealth is the health service name of all accounts' Control Centers together; a dot and an account's name after it
+// make that of one.
+const upstreamHealth = "upstream"
+
+// lanes follows the accounts' lanes, for the log and for health checks. It looks at them in a goroutine of its own, since who
+// tells of a change must not wait for the log.
+type lanes struct {
+	log    *slog.Logger
+	health *health.Server
+	states func() []AccountState
+	seen   map[string]lane
+}
+
+// A lane is what was last told of an account's.
+type lane struct {
+	closed  jasperclient.ClosedReason
+	spacing time.Duration // the one that was told, or a shorter one since
+}
+
+// follow looks at the lanes whenever a channel receives, until ctx ends.
+func (l *lanes) follow(ctx context.Context, accounts, changed <-chan struct{}) {
+	for {
+		select {
+		case <-accounts:
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+		l.look(ctx)
+	}
+}
+
+// look tells what has changed.
+func (l *lanes) look(ctx context.Context) {
+	next, all := map[string]lane{}, healthpb.HealthCheckResponse_SERVING
+	for _, state := range l.states() {
+		status := healthpb.HealthCheckResponse_SERVING
+		if state.Lane.Closed != "" {
+			status, all = healthpb.HealthCheckResponse_NOT_SERVING, healthpb.HealthCheckResponse_NOT_SERVING
+		}
+		l.health.SetServingStatus(upstreamHealth+"."+state.Name, status)
+		before, ok := l.seen[state.Name]
+		if !ok {
+			before.spacing = state.Lane.AllowedSpacing
+		}
+		l.tellClosed(ctx, before.closed, state)
+		next[state.Name] = lane{state.Lane.Closed, l.tellSpacing(ctx, before.spacing, state)}
+	}
+	for name := range l.seen {
+		if _, ok := next[name]; !ok {
+			l.health.SetServingStatus(upstreamHealth+"."+name, healthpb.HealthCheckResponse_SERVICE_UNKNOWN)
+		}
+	}
+	l.health.SetServingStatus(upstreamHealth, all)
+	l.seen = next
+}
+
+// tellClosed logs that a lane has closed or opened.
+func (l *lanes) tellClosed(ctx context.Context, before jasperclient.ClosedReason, now AccountState) {
+	switch closed := now.Lane.Closed; closed {
+	case before:
+	case "":
+		l.log.InfoContext(ctx, "the account's lane is open again", "account", now.Name, "was", string(before))
+	default:
+		l.log.WarnContext(ctx, "the account's lane is closed", "account", now.Name, "reason", string(closed),
+			"reopens", now.Lane.Reopens.UTC().Format(time.RFC3339))
+	}
+}
+
+// tellSpacing logs that the calls leave and reach the pace that is allowed, and each doubling on the way; not every step,
+// of which there are many. It gives what a doubling is measured by from now on.
+func (l *lanes) tellSpacing(ctx context.Context, before time.Duration, now AccountState) time.Duration {
+	spacing, allowed := now.Lane.Spacing, now.Lane.AllowedSpacing
+	slower := spacing > allowed && (before <= allowed || spacing >= 2*before)
+	if slower || (spacing <= allowed && before > allowed) {
+		l.log.InfoContext(ctx, "the account's pace has changed", "account", now.Name,
+			"spacing_ms", milliseconds(spacing), "allowed_ms", milliseconds(allowed))
+		return spacing
+	}
+	return min(before, spacing)
+}
