@@ -79,10 +79,14 @@ build: ## Build bin/zoneusage.
 image-test: ## Build the Dockerfile with buildah and run its image (Linux, root).
 	.ci/image-test
 
+# goreleaser asks git where the repository comes from, and a clone without a remote has no answer.
 .PHONY: release
+release: export GIT_CONFIG_COUNT := 1
+release: export GIT_CONFIG_KEY_0 := remote.origin.url
+release: export GIT_CONFIG_VALUE_0 := https://github.com/zoneusage/zoneusage
 release: ## Build a release into dist/: of the tag on this commit, else a snapshot. Uploads nothing.
 	@mkdir -p .cache/release
-	$(BUF) build -o .cache/release/usage.protoset\#format=binpb
+	$(BUF) build -o '.cache/release/usage.protoset#format=binpb'
 	@snapshot=--snapshot; \
 		if [ -z "$$(git status --porcelain)" ] && git describe --exact-match --tags >/dev/null 2>&1; then snapshot=; fi; \
 		$(GORELEASER) release --clean --skip=publish,announce $$snapshot
