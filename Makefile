@@ -6,6 +6,9 @@ SHELL := /bin/bash
 
 # The tools have a module of their own; `go tool` builds the version it pins.
 TOOL := go tool -modfile=tools/go.mod
+BUF := $(TOOL) buf
+# In a module apart again: it is needed for a release alone, and takes some minutes to build the first time.
+GORELEASER := go tool -modfile=tools/release/go.mod goreleaser
 
 # How long each fuzz target runs in `make test`.
 FUZZTIME ?= 10s
@@ -56,17 +59,17 @@ lint: ## Formatting, golangci-lint, tidy modules.
 
 .PHONY: proto
 proto: ## The contract: lint, format, no break, and gen/ as buf generates it.
-	$(TOOL) buf lint
-	$(TOOL) buf format -d --exit-code
-	$(if $(BREAKING_AGAINST),$(TOOL) buf breaking --against '.git#ref=$(BREAKING_AGAINST)',@echo 'buf breaking: nothing to compare with')
+	$(BUF) lint
+	$(BUF) format -d --exit-code
+	$(if $(BREAKING_AGAINST),$(BUF) breaking --against '.git#ref=$(BREAKING_AGAINST)',@echo 'buf breaking: nothing to compare with')
 	@generated=$$(mktemp -d) && trap 'rm -rf "$$generated"' EXIT && \
-		$(TOOL) buf generate --output "$$generated" && \
+		$(BUF) generate --output "$$generated" && \
 		diff -r gen "$$generated/gen" || { echo 'gen/ is not what buf generates: run make generate'; exit 1; }
 
 .PHONY: generate
 generate: ## Write gen/ from proto/.
-	$(TOOL) buf format -w
-	$(TOOL) buf generate
+	$(BUF) format -w
+	$(BUF) generate
 
 .PHONY: build
 build: ## Build bin/zoneusage.
@@ -78,7 +81,25 @@ image-test: ## Build the Dockerfile with buildah and run its image (Linux, root)
 
 .PHONY: deploy-test
 deploy-test: ## Check alerts, dashboard and manifests against each other and a running server.
-	cd deploy && go test ./...
+	cd deploy && go mod tidy -diff && go vet ./... && go test ./...
+
+# goreleaser asks git where the repository comes from, and a clone without a remote has no answer.
+.PHONY: release
+release: export GIT_CONFIG_COUNT := 1
+release: export GIT_CONFIG_KEY_0 := remote.origin.url
+release: export GIT_CONFIG_VALUE_0 := https://github.com/zoneusage/zoneusage
+release: ## Build a release into dist/: of the tag on this commit, else a snapshot. Uploads nothing.
+	@mkdir -p .cache/release
+	$(BUF) build -o '.cache/release/usage.protoset#format=binpb'
+	@snapshot=--snapshot; \
+		if [ -z "$$(git status --porcelain)" ] && git describe --exact-match --tags >/dev/null 2>&1; then snapshot=; fi; \
+		$(GORELEASER) release --clean --skip=publish,announce $$snapshot
+	cp .cache/release/usage.protoset dist/
+	cd dist && sha256sum --check --quiet checksums.txt
+
+.PHONY: release-test
+release-test: ## Build this commit's release twice, apart, and compare the two; try what is in it.
+	.ci/release-test
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities; needs the Go vulnerability database.

@@ -342,9 +342,3 @@ func TestHealthcheck(t *testing.T) {
 		t.Errorf("afterwards: exit status %d\n%s", code, output)
 	}
 }
-
-func TestVersion(t *testing.T) {
-	if code, output := run(t, nil, "version"); code != 0 || !strings.HasPrefix(output, "zoneusage ") {
-		t.Errorf("exit status %d\n%s", code, output)
-	}
-}
