@@ -83,7 +83,7 @@ func writeFile(t *testing.T, file, content string) {
 const anywhere = "127.0.0.1:0"
 
 // addresses are those of a zoneusage's doors.
-type addresses struct{ grpc, http string }
+type addresses struct{ grpc, http, admin string }
 
 // A server is a running `zoneusage serve`.
 type server struct {
@@ -94,7 +94,7 @@ type server struct {
 // serve starts a zoneusage on free ports.
 func (r *rig) serve(t *testing.T, args ...string) *server {
 	t.Helper()
-	return r.serveOn(t, addresses{anywhere, anywhere}, args...)
+	return r.serveOn(t, addresses{grpc: anywhere, http: anywhere}, args...)
 }
 
 // serveOn starts it where one was before.
@@ -102,12 +102,12 @@ func (r *rig) serveOn(t *testing.T, at addresses, args ...string) *server {
 	t.Helper()
 	s := &server{process: r.startOn(t, at, args...)}
 	line := s.logged(t, 0, "serving")
-	s.grpc, s.http = line["grpc_addr"].(string), line["http_addr"].(string)
+	s.grpc, s.http, s.admin = line["grpc_addr"].(string), line["http_addr"].(string), line["admin_addr"].(string)
 	return s
 }
 
 // startOn does not wait until it serves.
 func (r *rig) startOn(t *testing.T, at addresses, args ...string) *process {
 	t.Helper()
-	return start(t, r.env, append([]string{"serve", "--grpc-addr=" + at.grpc, "--http-addr=" + at.http}, args...)...)
+	return start(t, r.env, append([]string{"serve", "--admin-addr="+anywhere, "", "--grpc-addr=" + at.grpc, "--http-addr=" + at.http}, args...)...)
 }
