@@ -109,5 +109,5 @@ func (r *rig) serveOn(t *testing.T, at addresses, args ...string) *server {
 // startOn does not wait until it serves.
 func (r *rig) startOn(t *testing.T, at addresses, args ...string) *process {
 	t.Helper()
-	return start(t, r.env, append([]string{"serve", "--admin-addr="+anywhere, "", "--grpc-addr=" + at.grpc, "--http-addr=" + at.http}, args...)...)
+	return start(t, r.env, append([]string{"serve", "--admin-addr=" + anywhere, "--grpc-addr=" + at.grpc, "--http-addr=" + at.http}, args...)...)
 }

@@ -1,0 +1,186 @@
+package trials_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+// What holds during every attack.
+const (
+	// slowestAnswer is the most that an answer takes another caller meanwhile.
+	slowestAnswer = 5 * time.Second
+	// moreHeap, moreGoroutines and moreDescriptors are what the server may still hold of it when it is over.
+	moreHeap, moreGoroutines, moreDescriptors = 16, 40, 20
+)
+
+// bounds are the most of the server's memory, in MiB, and of its goroutines during an attack.
+type bounds struct{ resident, goroutines int }
+
+// An attacker does something to a door, and counts what the door says to it.
+type attacker struct {
+	addr      string
+	door      string // gRPC or REST
+	config    *tls.Config
+	token     string
+	said      counts
+	listening sync.WaitGroup
+}
+
+// newAttacker has a token: the worst are those who are let in.
+func (r *rig) newAttacker(door, addr string) *attacker {
+	return &attacker{addr: addr, door: door, config: &tls.Config{RootCAs: r.ca.Pool()}, token: billingToken}
+}
+
+// An attack tells what it did. It ends its connections.
+type attack func(t *testing.T, a *attacker) string
+
+// fields are the headers of a question that the door takes.
+func (a *attacker) fields() []hpack.HeaderField {
+	fields := []hpack.HeaderField{
+		{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "https"}, {Name: ":authority", Value: "127.0.0.1"},
+		{Name: ":path", Value: usagePath("8988217755520000031") + "?maxAge=0s"},
+	}
+	if a.door == "gRPC" {
+		fields[0].Value = "POST"
+		fields[3].Value = "/jasper.usage.v1.UsageService/GetDeviceUsageInZone"
+		fields = append(fields, hpack.HeaderField{Name: "content-type", Value: "application/grpc"}, hpack.HeaderField{Name: "te", Value: "trailers"})
+	}
+	return append(fields, hpack.HeaderField{Name: "authorization", Value: "Bearer " + a.token})
+}
+
+// endure lets a new server endure the attack at both doors, and a bare server of grpc-go's, for its answer.
+func endure(t *testing.T, limit bounds, do attack) {
+	t.Helper()
+	for _, door := range []string{"gRPC", "REST"} {
+		t.Run(door, func(t *testing.T) { endureAt(t, door, limit, do) })
+	}
+}
+
+func endureAt(t *testing.T, door string, limit bounds, do attack) {
+	t.Helper()
+	r := newRig(t)
+	s := r.serve(t)
+	addr, bare := s.grpc, r.bareGRPC
+	if door == "REST" {
+		addr = s.http
+	}
+	c := r.caller(t, s.addresses, billingToken)
+	other := startLoad(t, 20, 5, c.overGRPC, c.overREST, c.overNewGRPC, c.overNewREST)
+	other.goesOn(t, 10)
+	before := s.liveVitals(t)
+	watch := s.watch(t, 100*time.Millisecond)
+
+	a := r.newAttacker(door, addr)
+	did := do(t, a)
+	a.listening.Wait()
+	t.Logf("%s; the server said: %s", did, a.said.list())
+	s.endured(t, before, watch.stop(), limit)
+	other.goesOn(t, 10)
+	t.Logf("the other caller: %s", other.stop())
+	other.wantNoFailure(t)
+	if slowest := other.quantile(1); slowest > slowestAnswer {
+		t.Errorf("its slowest answer took %s, want at most %s", slowest, slowestAnswer)
+	}
+	if door == "gRPC" {
+		a := r.newAttacker(door, bare(t))
+		did := do(t, a)
+		a.listening.Wait()
+		t.Logf("a bare grpc-go: %s; it said: %s", did, a.said.list())
+	}
+}
+
+// endured compares what the server held before, meanwhile and when all is over.
+func (s *server) endured(t *testing.T, before vitals, during []vitals, limit bounds) {
+	t.Helper()
+	most := vitals{resident: s.mostResident(t)}
+	for _, v := range during {
+		most.heap = max(most.heap, v.heap)
+		most.goroutines = max(most.goroutines, v.goroutines)
+		most.descriptors = max(most.descriptors, v.descriptors)
+	}
+	t.Logf("before: %s", before)
+	t.Logf("at most: %s", most)
+	if most.resident > limit.resident || most.goroutines > limit.goroutines {
+		t.Errorf("want at most %d MiB resident and %d goroutines", limit.resident, limit.goroutines)
+	}
+	var after vitals
+	took := until(t, patience, "that the server is as before", func() error {
+		after = s.liveVitals(t)
+		if after.heap > before.heap+moreHeap || after.goroutines > before.goroutines+moreGoroutines ||
+			after.descriptors > before.descriptors+moreDescriptors {
+			return fmt.Errorf("%s", after)
+		}
+		return nil
+	})
+	t.Logf("after %s: %s", took.Round(time.Millisecond), after)
+}
+
+// list tells the counts, most first.
+func (c *counts) list() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.by) == 0 {
+		return "nothing"
+	}
+	names := slices.SortedFunc(maps.Keys(c.by), func(x, y string) int { return c.by[y] - c.by[x] })
+	parts := make([]string, 0, len(names))
+	for _, name := range names {
+		parts = append(parts, fmt.Sprintf("%d × %s", c.by[name], name))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// floodTime is how long a flood lasts.
+const floodTime = 3 * time.Second
+
+// flood sends with several connections at once what send sends, as fast as the server takes it, for floodTime; a connection that the
+// server closes is replaced. It counts what was sent. A deaf flood does not read what the server says.
+func (a *attacker) flood(deaf bool, send func(w *wire, n uint32) error) (sent, connections int) {
+	const senders = 4
+	ctx, cancel := context.WithTimeout(context.Background(), floodTime)
+	defer cancel()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range senders {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				n := a.floodOnce(ctx, deaf, send)
+				mu.Lock()
+				sent += n
+				connections++
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return sent, connections
+}
+
+func (a *attacker) floodOnce(ctx context.Context, deaf bool, send func(w *wire, n uint32) error) (sent int) {
+	w, err := a.newWire()
+	if err != nil {
+		a.said.add("took no connection")
+		return 0
+	}
+	stop := context.AfterFunc(ctx, func() { _ = w.conn.Close() }) // also where it is stuck
+	defer stop()
+	defer func() { _ = w.conn.Close() }()
+	if !deaf {
+		a.listen(w)
+	}
+	for ; ctx.Err() == nil; sent++ {
+		if err := send(w, uint32(sent)); err != nil {
+			break
+		}
+	}
+	return sent
+}
