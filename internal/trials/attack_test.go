@@ -20,6 +20,8 @@ const (
 	slowestAnswer = 5 * time.Second
 	// moreHeap, moreGoroutines and moreDescriptors are what the server may still hold of it when it is over.
 	moreHeap, moreGoroutines, moreDescriptors = 16, 40, 20
+	// moreMetrics is by how much the page of metrics may have grown, in KiB: callers choose no label.
+	moreMetrics = 8
 )
 
 // bounds are the most of the server's memory, in MiB, and of its goroutines during an attack.
@@ -57,19 +59,33 @@ func (a *attacker) fields() []hpack.HeaderField {
 	return append(fields, hpack.HeaderField{Name: "authorization", Value: "Bearer " + a.token})
 }
 
-// endure lets a new server endure the attack at both doors, and a bare server of grpc-go's, for its answer.
+// endure lets a new server endure the attack at both doors, and a bare server of grpc-go's, for what it says.
 func endure(t *testing.T, limit bounds, do attack) {
 	t.Helper()
 	for _, door := range []string{"gRPC", "REST"} {
-		t.Run(door, func(t *testing.T) { endureAt(t, door, limit, do) })
+		t.Run(door, func(t *testing.T) {
+			r := newRig(t)
+			endureAt(t, r, door, limit, do)
+			if door == "gRPC" {
+				did, said := r.newAttacker(door, r.bareGRPC(t)).run(t, do)
+				t.Logf("a bare grpc-go: %s; it said: %s", did, said)
+			}
+		})
 	}
 }
 
-func endureAt(t *testing.T, door string, limit bounds, do attack) {
+// run tells what the attack did, and what the server said to it.
+func (a *attacker) run(t *testing.T, do attack) (did, said string) {
 	t.Helper()
-	r := newRig(t)
+	did = do(t, a)
+	a.listening.Wait()
+	return did, a.said.list()
+}
+
+func endureAt(t *testing.T, r *rig, door string, limit bounds, do attack) {
+	t.Helper()
 	s := r.serve(t)
-	addr, bare := s.grpc, r.bareGRPC
+	addr := s.grpc
 	if door == "REST" {
 		addr = s.http
 	}
@@ -79,22 +95,14 @@ func endureAt(t *testing.T, door string, limit bounds, do attack) {
 	before := s.liveVitals(t)
 	watch := s.watch(t, 100*time.Millisecond)
 
-	a := r.newAttacker(door, addr)
-	did := do(t, a)
-	a.listening.Wait()
-	t.Logf("%s; the server said: %s", did, a.said.list())
+	did, said := r.newAttacker(door, addr).run(t, do)
+	t.Logf("%s; the server said: %s", did, said)
 	s.endured(t, before, watch.stop(), limit)
 	other.goesOn(t, 10)
 	t.Logf("the other caller: %s", other.stop())
 	other.wantNoFailure(t)
 	if slowest := other.quantile(1); slowest > slowestAnswer {
 		t.Errorf("its slowest answer took %s, want at most %s", slowest, slowestAnswer)
-	}
-	if door == "gRPC" {
-		a := r.newAttacker(door, bare(t))
-		did := do(t, a)
-		a.listening.Wait()
-		t.Logf("a bare grpc-go: %s; it said: %s", did, a.said.list())
 	}
 }
 
@@ -116,12 +124,12 @@ func (s *server) endured(t *testing.T, before vitals, during []vitals, limit bou
 	took := until(t, patience, "that the server is as before", func() error {
 		after = s.liveVitals(t)
 		if after.heap > before.heap+moreHeap || after.goroutines > before.goroutines+moreGoroutines ||
-			after.descriptors > before.descriptors+moreDescriptors {
+			after.descriptors > before.descriptors+moreDescriptors || after.metrics > before.metrics+moreMetrics {
 			return fmt.Errorf("%s", after)
 		}
 		return nil
 	})
-	t.Logf("after %s: %s", took.Round(time.Millisecond), after)
+	t.Logf("after %s: %s; %d MiB logged", took.Round(time.Millisecond), after, s.logSize(t))
 }
 
 // list tells the counts, most first.
@@ -140,7 +148,7 @@ func (c *counts) list() string {
 }
 
 // floodTime is how long a flood lasts.
-const floodTime = 3 * time.Second
+const floodTime = 2 * time.Second
 
 // flood sends with several connections at once what send sends, as fast as the server takes it, for floodTime; a connection that the
 // server closes is replaced. It counts what was sent. A deaf flood does not read what the server says.

@@ -17,6 +17,7 @@ import (
 // What HTTP/2 asks of a server, as h2spec tries it: our doors have to pass what the libraries behind them pass.
 func TestHTTP2(t *testing.T) {
 	long(t)
+	t.Parallel()
 	r := newRig(t)
 	s := r.serve(t)
 	const streams = 1000 // that our gRPC door has, too: one test is about them

@@ -18,6 +18,7 @@ import (
 type vitals struct {
 	resident, heap          int // MiB
 	goroutines, descriptors int
+	metrics                 int // KiB of their page
 }
 
 func (v vitals) String() string {
@@ -37,6 +38,7 @@ func (s *server) vitals(ctx context.Context) (vitals, error) {
 		heap:        int(metric(page, "go_memstats_heap_alloc_bytes")) / mebibyte,
 		goroutines:  int(metric(page, "go_goroutines")),
 		descriptors: int(metric(page, "process_open_fds")),
+		metrics:     len(page) / 1024,
 	}, nil
 }
 
@@ -108,6 +110,16 @@ func (p *process) mostResident(t *testing.T) int {
 	return 0
 }
 
+// logSize is how much the process has said so far, in MiB.
+func (p *process) logSize(t *testing.T) int {
+	t.Helper()
+	file, err := os.Stat(p.output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(file.Size()) / mebibyte
+}
+
 // A watch looks at a server again and again.
 type watch struct {
 	stopped context.CancelFunc
@@ -123,13 +135,13 @@ func (s *server) watch(t *testing.T, every time.Duration) *watch {
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for {
+			if v, err := s.vitals(ctx); err == nil { // else the next time
+				w.seen = append(w.seen, v)
+			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-			}
-			if v, err := s.vitals(ctx); err == nil { // else the next time
-				w.seen = append(w.seen, v)
 			}
 		}
 	})
