@@ -18,8 +18,9 @@ import (
 const (
 	// slowestAnswer is the most that an answer takes another caller meanwhile.
 	slowestAnswer = 5 * time.Second
-	// moreHeap, moreGoroutines and moreDescriptors are what the server may still hold of it when it is over.
-	moreHeap, moreGoroutines, moreDescriptors = 16, 40, 20
+	// moreHeap, in MiB, moreGoroutines and moreDescriptors are what the server may still hold of it when it is over. Go keeps half
+	// a KiB of every goroutine that there was at once.
+	moreHeap, moreGoroutines, moreDescriptors = 32, 40, 20
 	// moreMetrics is by how much the page of metrics may have grown, in KiB: callers choose no label.
 	moreMetrics = 8
 )
@@ -112,7 +113,7 @@ func (s *server) endured(t *testing.T, before vitals, during []vitals, limit bou
 	t.Helper()
 	most := vitals{resident: s.mostResident(t)}
 	for _, v := range during {
-		most.heap = max(most.heap, v.heap)
+		most.used, most.heap = max(most.used, v.used), max(most.heap, v.heap)
 		most.goroutines = max(most.goroutines, v.goroutines)
 		most.descriptors = max(most.descriptors, v.descriptors)
 	}

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -57,10 +58,10 @@ func listen(t *testing.T) net.Listener {
 
 func serveBare(t *testing.T, serve func() error, stop func()) {
 	t.Helper()
-	served := make(chan error, 1)
-	go func() { served <- serve() }()
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = serve() }) // it says that it was stopped
 	t.Cleanup(func() {
 		stop()
-		_ = <-served // it ends in any case
+		serving.Wait()
 	})
 }

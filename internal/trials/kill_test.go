@@ -12,6 +12,7 @@ import (
 const servesIn = 2 * time.Second
 
 func TestKilledUnderLoadAndStartedAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.serve(t)
 	c := r.caller(t, s.addresses, billingToken)

@@ -16,6 +16,7 @@ import (
 // the client tries an address that failed again after about a second. So either the next instance ends when the clients are
 // back at the last one, or calls wait until there is a connection.
 func TestRollingRestart(t *testing.T) {
+	t.Parallel()
 	t.Run("each when the client is back at the last one", func(t *testing.T) { rollingRestart(t, false) })
 	t.Run("each when the last one serves, calls wait for a connection", func(t *testing.T) { rollingRestart(t, true) })
 }

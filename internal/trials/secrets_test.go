@@ -13,6 +13,7 @@ import (
 )
 
 func TestNothingTellsASecret(t *testing.T) {
+	t.Parallel()
 	for name, configure := range map[string]func(t *testing.T, s *stage) []string{
 		"the key in a file": func(t *testing.T, s *stage) []string {
 			t.Helper()
