@@ -139,10 +139,10 @@ func (c *serveCommand) serve(ctx context.Context, server *service.Server, announ
 // shutDown ends the server: slowly, or at once at a second signal.
 func (c *serveCommand) shutDown(server *service.Server) error {
 	log := c.observer.log
+	patience, cancel := shutdownContext(c.DrainDelay + c.GracePeriod) // before anybody can know that it shuts down
+	defer cancel()
 	log.Info("shutting down", "drain_delay", c.DrainDelay.String(), "grace_period", c.GracePeriod.String())
 	server.Drain()
-	patience, cancel := shutdownContext(c.DrainDelay + c.GracePeriod)
-	defer cancel()
 	drained := time.NewTimer(c.DrainDelay)
 	defer drained.Stop()
 	select {
