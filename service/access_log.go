@@ -22,7 +22,7 @@ type accessLog struct {
 	*slog.Logger
 	silent float64    // the percentage of successes without a line
 	called func(Call) // nil: nobody counts
-	// stopped ends when the calls that there are are cut off.
+	// stopped ends when calls are cut off.
 	stopped context.Context
 }
 

@@ -43,7 +43,7 @@ func callerFrom(ctx context.Context) *callers.Caller {
 }
 
 // unary lets a call in, or refuses it before anything is done for it.
-func (d doorkeeper) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (d doorkeeper) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if check, ok := req.(*healthpb.HealthCheckRequest); ok && isPublicHealth(check.GetService()) {
 		return handler(ctx, req)
 	}

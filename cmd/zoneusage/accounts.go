@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/zoneusage/zoneusage/internal/yamlfile"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/service"
 )
@@ -123,20 +119,11 @@ func (r *roster) close() {
 
 // readAccounts reads a file of accounts, the first of which is the default one.
 func readAccounts(file string) ([]accountEntry, error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
 	var list struct {
 		Accounts []accountEntry `yaml:"accounts"`
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&list); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: there is more in it than one document; write one list, accounts", file)
+	if err := yamlfile.Read(file, &list); err != nil {
+		return nil, err
 	}
 	if len(list.Accounts) == 0 {
 		return nil, fmt.Errorf("%s: there is no account in it; write a list, accounts", file)

@@ -92,7 +92,7 @@ func (s *security) run(ctx context.Context, observer *observer) {
 	s.issuer.Run(ctx, func(err error) {
 		observer.metrics.Reloaded("jwks", err)
 		if err != nil {
-			observer.log.Warn("the issuer's keys cannot be fetched; those that there are are good for an hour", "cause", err.Error())
+			observer.log.Warn("the issuer's keys cannot be fetched; the last ones are good for an hour", "cause", err.Error())
 		}
 	})
 }

@@ -208,7 +208,7 @@ func TestThePolicyIsChecked(t *testing.T) {
 		"no YAML":             {"[", "callers.yaml: "},
 		"nothing":             {"{}", "there is no caller in it"},
 		"an empty file":       {"", "there is no caller in it"},
-		"a token as a rate":   {"callers: [{name: a, requestsPerSecond: secret-token}]", "cannot unmarshal !!str a value into float64"},
+		"a token as a rate":   {"callers: [{name: a, requestsPerSecond: secret-token}]", "cannot unmarshal !!str into float64"},
 		"an empty claim":      {"callers: [{name: a, claims: {sub: }, accounts: [e]}]", "has no name or no value"},
 		"claims twice":        {"callers: [{name: a, claims: {sub: s}, accounts: [e]}, {name: b, claims: {sub: s}, accounts: [e]}]", "another entry has the same ones"},
 		"two documents":       {"callers: [{name: a, certificate: a, accounts: [e]}]\n---\n{}", "more in it than one document"},

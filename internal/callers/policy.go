@@ -1,21 +1,19 @@
 package callers
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/zoneusage/zoneusage/internal/yamlfile"
 )
 
 // A policy is who may call. It does not change.
@@ -101,26 +99,13 @@ func (o *oneOrMore) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode(&(*o)[0])
 }
 
-// quoted is how the YAML reader quotes a value.
-var quoted = regexp.MustCompile("`[^`]*`")
-
 // readPolicy reads the file of callers. It fails for anything in it that cannot work.
 func readPolicy(settings Settings) (*policy, error) {
-	content, err := os.ReadFile(settings.File)
-	if err != nil {
-		return nil, err
-	}
 	var list struct {
 		Callers []entry `yaml:"callers"`
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&list); err != nil && !errors.Is(err, io.EOF) {
-		// The error repeats values, which could be tokens that are in the wrong place.
-		return nil, fmt.Errorf("%s: %s", settings.File, quoted.ReplaceAllString(err.Error(), "a value"))
-	}
-	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: there is more in it than one document; write one list, callers", settings.File)
+	if err := yamlfile.Read(settings.File, &list); err != nil {
+		return nil, err
 	}
 	if len(list.Callers) == 0 {
 		return nil, fmt.Errorf("%s: there is no caller in it, so nobody could call; write a list, callers", settings.File)

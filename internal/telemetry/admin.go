@@ -50,7 +50,7 @@ func NewAdmin(metrics *Metrics, withHealth func(http.Handler) http.Handler, log 
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A page of another host can lead a browser here, but not under a name of this machine.
-		if !isLoopback(r.RemoteAddr) || !(strings.HasPrefix(r.Host, "localhost:") || isLoopback(r.Host)) {
+		if named := strings.HasPrefix(r.Host, "localhost:") || isLoopback(r.Host); !named || !isLoopback(r.RemoteAddr) {
 			http.Error(w, "profiles are for callers on this machine alone; forward the port to it, and ask its loopback address",
 				http.StatusForbidden)
 			return

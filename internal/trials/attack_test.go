@@ -38,8 +38,9 @@ type attacker struct {
 }
 
 // newAttacker has a token: the worst are those who are let in.
-func (r *rig) newAttacker(door, addr string) *attacker {
-	return &attacker{addr: addr, door: door, config: &tls.Config{RootCAs: r.ca.Pool()}, token: billingToken}
+func newAttacker(door, addr string) *attacker {
+	// Whose door it is does not matter to them, so their handshakes cost less.
+	return &attacker{addr: addr, door: door, config: &tls.Config{InsecureSkipVerify: true}, token: billingToken}
 }
 
 // An attack tells what it did. It ends its connections.
@@ -67,7 +68,7 @@ func endure(t *testing.T, limit bounds, do attack) {
 			r := newRig(t)
 			endureAt(t, r, door, limit, do)
 			if door == "gRPC" {
-				did, said := r.newAttacker(door, r.bareGRPC(t)).run(t, do)
+				did, said := newAttacker(door, r.bareGRPC(t)).run(t, do)
 				t.Logf("a bare grpc-go: %s; it said: %s", did, said)
 			}
 		})
@@ -95,7 +96,7 @@ func endureAt(t *testing.T, r *rig, door string, limit bounds, do attack) {
 	before := s.liveVitals(t)
 	watch := s.watch(t, 100*time.Millisecond)
 
-	did, said := r.newAttacker(door, addr).run(t, do)
+	did, said := newAttacker(door, addr).run(t, do)
 	t.Logf("%s; the server said: %s", did, said)
 	s.endured(t, before, watch.stop(), limit)
 	other.goesOn(t, 10)

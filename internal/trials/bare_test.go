@@ -61,6 +61,6 @@ func serveBare(t *testing.T, serve func() error, stop func()) {
 	go func() { served <- serve() }()
 	t.Cleanup(func() {
 		stop()
-		<-served
+		<-served // it ends in any case
 	})
 }
