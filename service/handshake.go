@@ -1,6 +1,9 @@
 package service
 
 import (
+	"bytes"
+	"io"
+	"log"
 	"log/slog"
 	"net"
 	"time"
@@ -9,16 +12,16 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// toldHandshakes logs the handshakes that fail, as net/http does at the REST door; one a second at most, since strangers can
+// toldHandshakes logs the gRPC handshakes that fail, as net/http does at the REST door; one a second at most, since strangers can
 // make any number of them.
 type toldHandshakes struct {
 	credentials.TransportCredentials
-	log    *slog.Logger
+	logger *slog.Logger
 	seldom *rate.Sometimes
 }
 
-func tellHandshakes(transport credentials.TransportCredentials, log *slog.Logger) credentials.TransportCredentials {
-	return toldHandshakes{transport, log, &rate.Sometimes{Interval: time.Second}}
+func tellHandshakes(transport credentials.TransportCredentials, logger *slog.Logger) credentials.TransportCredentials {
+	return toldHandshakes{transport, logger, &rate.Sometimes{Interval: time.Second}}
 }
 
 // ServerHandshake implements credentials.TransportCredentials.
@@ -26,7 +29,7 @@ func (t toldHandshakes) ServerHandshake(conn net.Conn) (net.Conn, credentials.Au
 	secured, info, err := t.TransportCredentials.ServerHandshake(conn)
 	if err != nil {
 		t.seldom.Do(func() {
-			t.log.Warn("a TLS handshake failed", "door", doorGRPC, "peer", conn.RemoteAddr().String(), "cause", err.Error())
+			t.logger.Warn("a TLS handshake failed", "door", doorGRPC, "peer", conn.RemoteAddr().String(), "cause", err.Error())
 		})
 	}
 	return secured, info, err
@@ -34,5 +37,27 @@ func (t toldHandshakes) ServerHandshake(conn net.Conn) (net.Conn, credentials.Au
 
 // Clone implements credentials.TransportCredentials.
 func (t toldHandshakes) Clone() credentials.TransportCredentials {
-	return toldHandshakes{t.TransportCredentials.Clone(), t.log, t.seldom}
+	return toldHandshakes{t.TransportCredentials.Clone(), t.logger, t.seldom}
+}
+
+// restErrors is what net/http logs, with as few failed handshakes.
+func restErrors(logger *slog.Logger) *log.Logger {
+	out := slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
+	out.SetOutput(seldomHandshakes{out.Writer(), &rate.Sometimes{Interval: time.Second}})
+	return out
+}
+
+type seldomHandshakes struct {
+	io.Writer
+	seldom *rate.Sometimes
+}
+
+// Write implements io.Writer.
+func (w seldomHandshakes) Write(line []byte) (n int, err error) {
+	if !bytes.Contains(line, []byte("TLS handshake error")) {
+		return w.Writer.Write(line)
+	}
+	n = len(line)
+	w.seldom.Do(func() { n, err = w.Writer.Write(line) })
+	return n, err
 }

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -99,7 +98,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 		WriteTimeout:      cfg.MaxTimeout + writeMargin,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
+		ErrorLog:          restErrors(cfg.Logger),
 	}
 	if cfg.Certificates != nil {
 		s.http.TLSConfig = cfg.Certificates.Config()
