@@ -16,6 +16,9 @@ FUZZTIME ?= 10s
 # The tests that log the figures of fair use. Those of a hundred thousand calls are named TestLong.
 FIGURES := Thousand|Half|Flood|ExpectedWait|TheToldWait|Dashboard|ThreeCalls|^TestLong
 
+# How long `make soak` asks.
+SOAK ?= 10m
+
 # What the contract must not break: the last release, or before there is one the last commit. A deliberate break
 # before the first release is `make test BREAKING_AGAINST=`.
 BREAKING_AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse --quiet --verify HEAD~1)
@@ -35,6 +38,14 @@ test: lint proto unit fuzz ## Everything CI runs: linters, contract, tests with 
 unit: ## The tests alone, with the race detector; those of a hundred thousand calls without it.
 	go test -race ./...
 	go test -run '^TestLong' ./service
+
+.PHONY: trials
+trials: ## Do to the real binary what happens to a service: restarts, attacks, h2spec (Linux, all of the machine, 6 minutes).
+	TRIALS=1 go test -v -count=1 -timeout 20m ./internal/trials
+
+.PHONY: soak
+soak: ## Ask the real binary for SOAK (10m), and look whether anything grows (Linux).
+	SOAK=$(SOAK) go test -v -count=1 -timeout 0 -run '^TestSoak$$' ./internal/trials
 
 .PHONY: bench
 bench: ## The figures of fair use, in virtual time, and benchmarks.

@@ -3,6 +3,7 @@ package trials_test
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -110,7 +111,9 @@ func (c *caller) overREST(ctx context.Context, iccid string) error {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("HTTP status %d: %s", resp.StatusCode, body)
+		var status struct{ Message string }
+		_ = json.Unmarshal(body, &status) // what is none has no message
+		return fmt.Errorf("HTTP status %d: %s", resp.StatusCode, status.Message)
 	}
 	return err
 }

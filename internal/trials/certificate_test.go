@@ -18,7 +18,11 @@ func TestACertificateIsReplacedUnderLoad(t *testing.T) {
 	r := newRig(t)
 	s := r.serve(t)
 	c, d := r.caller(t, s.addresses, billingToken), r.dashboard(t, s.addresses)
-	l := startLoad(t, 200, 100, c.overGRPC, c.overREST, d.overGRPC, d.overREST, c.overNewGRPC, c.overNewREST, d.overNewGRPC, d.overNewREST)
+	ways := []ask{c.overNewGRPC, c.overNewREST, d.overNewGRPC, d.overNewREST}
+	for range len(ways) {
+		ways = append(ways, c.overGRPC, c.overREST, d.overGRPC, d.overREST)
+	}
+	l := startLoad(t, 200, 100, ways...)
 	l.goesOn(t, 100)
 
 	first := r.ca.Issue(t, nil)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -119,7 +120,9 @@ func (e *evidence) inspect(t *testing.T, s *server) {
 		}
 		e.add(toOperators, page)
 	}
-	e.add(toOperators, readFile(t, fmt.Sprintf("/proc/%d/cmdline", s.cmd.Process.Pid)))
+	if runtime.GOOS == "linux" {
+		e.add(toOperators, readFile(t, fmt.Sprintf("/proc/%d/cmdline", s.cmd.Process.Pid)))
+	}
 }
 
 // ServeHTTP implements http.Handler: it is a collector of traces.

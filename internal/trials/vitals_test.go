@@ -16,13 +16,13 @@ import (
 
 // vitals are what a server holds.
 type vitals struct {
-	resident, heap          int // MiB
+	resident, used, heap    int // MiB; used is what is resident without the memory that Go keeps in reserve
 	goroutines, descriptors int
 	metrics                 int // KiB of their page
 }
 
 func (v vitals) String() string {
-	return fmt.Sprintf("%d MiB resident, %d MiB heap, %d goroutines, %d descriptors", v.resident, v.heap, v.goroutines, v.descriptors)
+	return fmt.Sprintf("%d MiB resident, %d used, %d heap, %d goroutines, %d descriptors", v.resident, v.used, v.heap, v.goroutines, v.descriptors)
 }
 
 const mebibyte = 1 << 20
@@ -33,8 +33,11 @@ func (s *server) vitals(ctx context.Context) (vitals, error) {
 	if err != nil {
 		return vitals{}, err
 	}
+	resident := int(metric(page, "process_resident_memory_bytes"))
+	reserve := int(metric(page, "go_memstats_heap_idle_bytes") - metric(page, "go_memstats_heap_released_bytes"))
 	return vitals{
-		resident:    int(metric(page, "process_resident_memory_bytes")) / mebibyte,
+		resident:    resident / mebibyte,
+		used:        (resident - reserve) / mebibyte,
 		heap:        int(metric(page, "go_memstats_heap_alloc_bytes")) / mebibyte,
 		goroutines:  int(metric(page, "go_goroutines")),
 		descriptors: int(metric(page, "process_open_fds")),
