@@ -57,10 +57,13 @@ func listen(t *testing.T) net.Listener {
 
 func serveBare(t *testing.T, serve func() error, stop func()) {
 	t.Helper()
-	served := make(chan error, 1)
-	go func() { served <- serve() }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = serve() // it ends in any case
+	}()
 	t.Cleanup(func() {
 		stop()
-		<-served // it ends in any case
+		<-served
 	})
 }

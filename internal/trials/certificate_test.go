@@ -19,7 +19,7 @@ func TestACertificateIsReplacedUnderLoad(t *testing.T) {
 	s := r.serve(t)
 	c, d := r.caller(t, s.addresses, billingToken), r.dashboard(t, s.addresses)
 	ways := []ask{c.overNewGRPC, c.overNewREST, d.overNewGRPC, d.overNewREST}
-	for range len(ways) {
+	for range ways {
 		ways = append(ways, c.overGRPC, c.overREST, d.overGRPC, d.overREST)
 	}
 	l := startLoad(t, 200, 100, ways...)
