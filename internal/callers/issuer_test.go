@@ -42,11 +42,7 @@ func TestWhatAJWTHasToBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { checked.Run(ctx, func(error) {}) })
-	defer running.Wait()
-	defer cancel()
+	run(t, checked)
 	public, err := x509.MarshalPKIXPublicKey(key.Public().Key)
 	if err != nil {
 		t.Fatal(err)
@@ -127,21 +123,36 @@ func (p *published) most(n int) bool {
 	return fetches <= n
 }
 
+// newIssuer takes the tokens of issuerURL, whose keys come from remote, until the test ends.
+func (p *published) newIssuer(t *testing.T) *Issuer {
+	t.Helper()
+	issuer, err := NewIssuer(IssuerSettings{URL: issuerURL, Audience: jwttest.Audience, Algorithms: []string{"ES256"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer.keys.fetch = p.fetch
+	run(t, issuer)
+	return issuer
+}
+
+// run keeps the issuer's keys fresh until the test ends.
+func run(t *testing.T, issuer *Issuer) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { issuer.Run(ctx, func(error) {}) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+}
+
 func TestKeysAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := jwttest.NewKey(t, "one"), jwttest.NewKey(t, "two")
 		remote := &published{}
 		remote.set(nil, first)
-		issuer, err := NewIssuer(IssuerSettings{URL: issuerURL, Audience: jwttest.Audience, Algorithms: []string{"ES256"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		issuer.keys.fetch = remote.fetch
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { issuer.Run(ctx, func(error) {}) })
-		defer running.Wait()
-		defer cancel()
+		issuer := remote.newIssuer(t)
 		check := func(what string, key *jwttest.Key, want string, fetches int) {
 			t.Helper()
 			_, err := issuer.verify(t.Context(), key.Sign(t, jwttest.Claims(issuerURL, nil)))
@@ -187,11 +198,7 @@ func TestAnIssuerThatCannotBeReached(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { issuer.Run(ctx, func(error) {}) })
-	defer running.Wait()
-	defer cancel()
+	run(t, issuer)
 	token := key.Sign(t, jwttest.Claims(remote.URL, nil))
 	var unavailable *UnavailableError
 	if _, err := issuer.verify(t.Context(), token); !errors.As(err, &unavailable) {
@@ -309,16 +316,7 @@ func TestKeysWithoutNamesAreRenewed(t *testing.T) {
 		first, second := jwttest.NewKey(t, ""), jwttest.NewKey(t, "")
 		remote := &published{}
 		remote.set(nil, first)
-		issuer, err := NewIssuer(IssuerSettings{URL: issuerURL, Audience: jwttest.Audience, Algorithms: []string{"ES256"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		issuer.keys.fetch = remote.fetch
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { issuer.Run(ctx, func(error) {}) })
-		defer running.Wait()
-		defer cancel()
+		issuer := remote.newIssuer(t)
 		synctest.Wait()
 		remote.set(nil, second)
 		time.Sleep(keysNotBefore)
