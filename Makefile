@@ -32,7 +32,7 @@ run: ## Serve, on the sandbox unless ZONEUSAGE_… configures a Control Center.
 	go run ./cmd/zoneusage serve
 
 .PHONY: test
-test: lint proto unit fuzz ## Everything CI runs: linters, contract, tests with the race detector, fuzzing.
+test: lint proto unit fuzz deploy-test ## Everything CI runs: linters, contract, tests with the race detector, fuzzing, deploy/.
 
 .PHONY: unit
 unit: ## The tests alone, with the race detector; those of a hundred thousand calls without it.

@@ -17,6 +17,9 @@ type LaneState struct {
 	Reopens time.Time
 }
 
+// Shut reports whether a question is turned away now, and not let in to find out whether the reason is gone.
+func (s LaneState) Shut() bool { return s.Closed != "" && time.Now().Before(s.Reopens) }
+
 // A ClosedReason is why a lane is closed.
 type ClosedReason string
 

@@ -2,9 +2,11 @@ package service
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -20,6 +22,8 @@ type accessLog struct {
 	*slog.Logger
 	silent float64    // the percentage of successes without a line
 	called func(Call) // nil: nobody counts
+	// stopped ends when calls are cut off.
+	stopped context.Context
 }
 
 // unary follows the calls of the gRPC server, through whichever door they came.
@@ -38,17 +42,55 @@ func (l accessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInf
 	return resp, err
 }
 
+// stream follows streams: reflection, and those who watch health. One that was refused has a line as a call has.
+func (l accessLog) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	ctx := stream.Context()
+	rec := &record{start: time.Now(), requestID: rand.Text(), method: info.FullMethod}
+	rec.door, rec.peer = originOf(ctx)
+	err := handler(srv, &recordedStream{stream, withRecord(ctx, rec)})
+	level := slog.LevelDebug
+	if failed := (*callError)(nil); errors.As(err, &failed) {
+		level = levelOf(status.Code(err))
+	}
+	l.write(ctx, level, rec, err)
+	return err
+}
+
+// A recordedStream has its record in its context.
+type recordedStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s *recordedStream) Context() context.Context { return s.ctx }
+
 // end tells of a call that ended with err, nil for success.
 func (l accessLog) end(ctx context.Context, rec *record, err error) {
+	if status.Code(err) == codes.Canceled && l.stopped.Err() != nil {
+		err = &callError{status.New(codes.Unavailable, ""), fmt.Errorf("cut off, because the service stops: %w", err)} // its caller has no connection
+	}
 	code := status.Code(err)
 	if l.called != nil {
-		l.called(Call{rec.method, rec.door, code, time.Since(rec.start), rec.account, rec.source})
+		l.called(Call{
+			Method: rec.method, Door: rec.door, Code: code, Took: time.Since(rec.start),
+			Account: rec.account, Reason: reasonIn(err), Source: rec.source,
+		})
 	}
 	const percent = 100
-	if err == nil && l.silent > 0 && rand.Float64()*percent < l.silent {
+	if err == nil && l.silent > 0 && mathrand.Float64()*percent < l.silent {
 		return
 	}
 	l.write(ctx, levelOf(code), rec, err)
+}
+
+// reasonIn is the reason of an error; empty for none.
+func reasonIn(err error) string {
+	if err == nil {
+		return ""
+	}
+	info, _ := detailOf[*errdetails.ErrorInfo](status.Convert(err))
+	return info.GetReason()
 }
 
 // write writes the line of a call.
@@ -74,15 +116,18 @@ func (l accessLog) write(ctx context.Context, level slog.Level, rec *record, err
 }
 
 // maxLineAttrs is how many attributes a line can have.
-const maxLineAttrs = 20
+const maxLineAttrs = 24
 
 // append adds what is known to a line.
 func (r *record) append(line []slog.Attr) []slog.Attr {
 	for _, attr := range []struct{ key, value string }{
-		{"method", r.method}, {"door", r.door}, {"peer", r.peer}, {"caller", r.caller}, {iccidAttr, r.iccid},
+		{"method", r.method}, {"door", r.door}, {"peer", r.peer}, {"caller", r.caller}, {"subject", r.subject}, {iccidAttr, r.iccid},
 		{"account", r.account}, {"source", r.source}, {"trace_id", r.traceID},
 	} {
 		line = appendNonEmpty(line, attr.key, attr.value)
+	}
+	if r.timeout > 0 {
+		line = append(line, slog.Float64("timeout_ms", milliseconds(r.timeout)))
 	}
 	if r.bulk {
 		line = append(line, slog.String("class", classBulk))

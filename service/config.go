@@ -1,7 +1,6 @@
 package service
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/zoneusage/zoneusage/internal/callers"
+	"github.com/zoneusage/zoneusage/internal/certificates"
 )
 
 const (
@@ -46,8 +46,8 @@ type Config struct {
 	MaxTimeout time.Duration
 	// Callers says who may call; nil lets everybody in.
 	Callers *callers.Guard
-	// TLS is that of both doors; nil serves in the clear.
-	TLS *tls.Config
+	// Certificates are those of both doors; nil serves in the clear.
+	Certificates *certificates.Certificates
 	// MaxConnections bounds those of each door; 0 is no bound.
 	MaxConnections int
 	// MaxConnectionAge is how old a gRPC connection becomes before its caller is asked to make a new one, so that callers find
@@ -80,11 +80,13 @@ func (cfg Config) check() error {
 
 // interceptors are what every unary call passes, the first being the outermost.
 func (cfg Config) interceptors(log accessLog, keeper doorkeeper) []grpc.UnaryServerInterceptor {
-	chain := []grpc.UnaryServerInterceptor{whenArrived, withRequestID, log.unary}
-	if cfg.TracerProvider != nil {
+	chain := []grpc.UnaryServerInterceptor{
+		whenArrived, withRequestID, log.unary, withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout), withRecovery, keeper.unary,
+	}
+	if cfg.TracerProvider != nil { // after the doorkeeper: a stranger may not have spans made
 		chain = append(chain, withSpan(cfg.TracerProvider))
 	}
-	return append(chain, withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout), withRecovery, keeper.unary)
+	return chain
 }
 
 // bounds are those of callers' own gRPC connections.
@@ -93,10 +95,10 @@ func (cfg Config) bounds() []grpc.ServerOption {
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.InTapHandle(untilArrived),
+		grpc.InTapHandle(new(arrivals).await),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionIdle: cfg.MaxTimeout, // no call takes longer, and callers keep a connection between them
+			MaxConnectionIdle: idleTimeout, // without a call
 			MaxConnectionAge:  cfg.MaxConnectionAge,
 			// Who is asked to connect anew may end what is under way.
 			MaxConnectionAgeGrace: cfg.MaxTimeout + writeMargin,
@@ -104,8 +106,8 @@ func (cfg Config) bounds() []grpc.ServerOption {
 			Timeout:               probeTimeout,
 		}),
 	}
-	if cfg.TLS != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(cfg.TLS)))
+	if cfg.Certificates != nil {
+		options = append(options, grpc.Creds(tellHandshakes(credentials.NewTLS(cfg.Certificates.Config()), cfg.Logger)))
 	}
 	return options
 }

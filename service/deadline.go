@@ -33,6 +33,9 @@ func withDeadline(otherwise, greatest time.Duration) grpc.UnaryServerInterceptor
 		}
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
+		if ends, ok := ctx.Deadline(); ok { // the caller's own may be sooner
+			recordOf(ctx).timeout = time.Until(ends).Round(time.Millisecond)
+		}
 		return handler(ctx, req)
 	}
 }

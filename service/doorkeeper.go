@@ -1,9 +1,12 @@
 package service
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net/http"
-	"strings"
+	"slices"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -25,8 +28,10 @@ const authorizationHeader = "authorization"
 
 // A doorkeeper lets in who may call.
 type doorkeeper struct {
-	guard *callers.Guard
-	usage *UsageService // for the default account's name
+	guard        *callers.Guard
+	certificates *certificates.Certificates // nil without TLS
+	usage        *UsageService              // for the accounts' names
+	strangers    *atomic.Int64              // who watch the service's health
 }
 
 type callerKey struct{}
@@ -37,14 +42,17 @@ func callerFrom(ctx context.Context) *callers.Caller {
 	return caller
 }
 
-// unary lets a call in, or refuses it before anything is done for it. Health is for everybody.
-func (d doorkeeper) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if isHealth(info.FullMethod) {
+// unary lets a call in, or refuses it before anything is done for it.
+func (d doorkeeper) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if check, ok := req.(*healthpb.HealthCheckRequest); ok && isPublicHealth(check.GetService()) {
 		return handler(ctx, req)
 	}
-	caller, err := d.admit(ctx, credentialsOf(ctx))
-	if question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest); ok && err == nil {
-		err = d.allow(caller, question.GetAccount())
+	if question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest); ok {
+		d.name(ctx, question)
+	}
+	caller, err := d.admit(ctx, credentialsOf(ctx, d.certificates))
+	if err == nil {
+		err = d.allowRequest(caller, req)
 	}
 	if err != nil {
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
@@ -52,18 +60,26 @@ func (d doorkeeper) unary(ctx context.Context, req any, info *grpc.UnaryServerIn
 	return handler(context.WithValue(ctx, callerKey{}, caller), req)
 }
 
-// stream does so with a stream, of health or of reflection.
-func (d doorkeeper) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if !isHealth(info.FullMethod) {
-		if _, err := d.admit(stream.Context(), credentialsOf(stream.Context())); err != nil {
-			return fail(stream.Context(), err, jasperclient.UsageQuery{})
-		}
+// name writes the default account's name into a question without one: a moment later another account could be the default
+// one. The log has the account of a refused question too, if there is one of this name.
+func (d doorkeeper) name(ctx context.Context, question *usagev1.GetDeviceUsageInZoneRequest) {
+	if account := d.usage.account(question.GetAccount()); account != nil {
+		question.Account = account.Name
+		recordOf(ctx).account = account.Name
 	}
-	return handler(srv, stream)
 }
 
-func isHealth(method string) bool {
-	return strings.HasPrefix(method, "/"+healthpb.Health_ServiceDesc.ServiceName+"/")
+// allowRequest fails where the caller may not make the request.
+func (d doorkeeper) allowRequest(caller *callers.Caller, req any) error {
+	switch req := req.(type) {
+	case *usagev1.GetDeviceUsageInZoneRequest:
+		return d.allow(caller, req.GetAccount())
+	case *healthpb.HealthCheckRequest:
+		return d.allowHealth(caller, req.GetService())
+	case *healthpb.HealthListRequest:
+		return d.allow(caller, anyAccount)
+	}
+	return nil
 }
 
 // admit finds the caller, and counts the call.
@@ -73,24 +89,25 @@ func (d doorkeeper) admit(ctx context.Context, shown callers.Credentials) (*call
 		return nil, err
 	}
 	if caller.Listed { // else it is the peer, which the log has
-		recordOf(ctx).caller = caller.Name
+		rec := recordOf(ctx)
+		rec.caller, rec.subject = caller.Name, caller.Subject
 	}
 	return caller, caller.Take()
 }
 
+// anyAccount is no account's name: who may ask it may ask all of them.
+const anyAccount = "*"
+
 // allow fails where the caller may not ask the account, whether there is one of this name or not.
 func (d doorkeeper) allow(caller *callers.Caller, name string) error {
-	if name == "" {
-		name = d.usage.account("").Name
-	}
-	if caller.May(name) {
+	if caller.May(cmp.Or(name, d.usage.account("").Name)) {
 		return nil
 	}
-	return &callers.NotAllowedError{Why: "the policy gives " + caller.Name + " no account " + name}
+	return &callers.NotAllowedError{Why: fmt.Sprintf("the policy gives %s no account %.100q", caller.Name, name)}
 }
 
 // credentialsOf is what a call to the gRPC server shows of its caller, through whichever door it came.
-func credentialsOf(ctx context.Context) callers.Credentials {
+func credentialsOf(ctx context.Context, verified *certificates.Certificates) callers.Credentials {
 	_, addr := originOf(ctx)
 	shown := callers.Credentials{Host: hostOf(addr), Authorization: metadata.ValueFromIncomingContext(ctx, authorizationHeader)}
 	from, ok := peer.FromContext(ctx)
@@ -99,26 +116,34 @@ func credentialsOf(ctx context.Context) callers.Credentials {
 	case isInProcess(from.Addr):
 		shown.Certificate = metadata.ValueFromIncomingContext(ctx, certificateHeader)
 	default:
-		if tls, ok := from.AuthInfo.(credentials.TLSInfo); ok && len(tls.State.VerifiedChains) > 0 {
-			shown.Certificate = certificates.Names(tls.State.VerifiedChains[0][0])
+		if tls, ok := from.AuthInfo.(credentials.TLSInfo); ok {
+			shown.Certificate = verified.ClientNames(&tls.State)
 		}
 	}
 	return shown
 }
 
 // restCredentials is what a REST request shows of its caller.
-func restCredentials(r *http.Request) callers.Credentials {
+func restCredentials(r *http.Request, verified *certificates.Certificates) callers.Credentials {
 	shown := callers.Credentials{Host: hostOf(r.RemoteAddr), Authorization: r.Header.Values(authorizationHeader)}
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		shown.Certificate = certificates.Names(r.TLS.VerifiedChains[0][0])
+	if r.TLS != nil {
+		shown.Certificate = verified.ClientNames(r.TLS)
 	}
 	return shown
 }
 
 // passCertificate is a runtime.WithMetadata: it takes the certificate's names from door to door.
-func passCertificate(_ context.Context, r *http.Request) metadata.MD {
-	if names := restCredentials(r).Certificate; names != nil {
+func (d doorkeeper) passCertificate(_ context.Context, r *http.Request) metadata.MD {
+	if names := restCredentials(r, d.certificates).Certificate; names != nil {
 		return metadata.MD{certificateHeader: names}
 	}
 	return nil
+}
+
+// refuseUnsendable keeps an authorization that cannot be passed on one that is no good: the gateway would leave it out, and
+// the caller would be who another one, or its certificate, says.
+func refuseUnsendable(header http.Header) {
+	if slices.ContainsFunc(header.Values(authorizationHeader), isUnsendable) {
+		header.Set(authorizationHeader, "unreadable")
+	}
 }

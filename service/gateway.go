@@ -36,7 +36,7 @@ func newGateway(conn grpc.ClientConnInterface, log accessLog, keeper doorkeeper)
 		runtime.WithIncomingHeaderMatcher(only(headerRequestID, headerClass, timeoutHeader, headerTraceParent, headerTraceState)),
 		runtime.WithOutgoingHeaderMatcher(only(replyHeaders...)), // ServeHTTP sets what every reply has
 		runtime.WithOutgoingTrailerMatcher(only()),
-		runtime.WithMetadata(passCertificate),
+		runtime.WithMetadata(keeper.passCertificate),
 		runtime.WithMiddlewares(g.check),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
 		runtime.WithErrorHandler(g.writeError),
@@ -74,6 +74,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := acceptRequestID(r.Header.Get(headerRequestID))
 	r.Header.Set(headerRequestID, id)
 	dropUnsendable(r.Header, headerTraceParent, headerTraceState)
+	refuseUnsendable(r.Header)
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close") // no method takes a body, so the reply waits for none
 	}
@@ -123,12 +124,15 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 
 // admit lets in the caller of a request that the gRPC server, whose interceptors let in the others, will not see.
 func (g *gateway) admit(w http.ResponseWriter, r *http.Request, name string) error {
-	caller, err := g.keeper.admit(r.Context(), restCredentials(r))
+	account := g.keeper.usage.account(name)
+	if account != nil {
+		recordOf(r.Context()).account = account.Name
+	}
+	caller, err := g.keeper.admit(r.Context(), restCredentials(r, g.keeper.certificates))
 	if err == nil {
 		err = g.keeper.allow(caller, name)
 	}
-	if account := g.keeper.usage.account(name); err == nil && account != nil {
-		recordOf(r.Context()).account = account.Name
+	if err == nil && account != nil {
 		w.Header().Set(headerAccount, account.Name)
 	}
 	return err

@@ -57,6 +57,16 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
 
+// withStreamRecovery does with streams what withRecovery does with calls.
+func withStreamRecovery(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fail(stream.Context(), &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
+		}
+	}()
+	return handler(srv, stream)
+}
+
 // withRecovery makes a panic the failure of one call, and of no other caller's.
 func withRecovery(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (_ any, err error) {
 	defer func() {

@@ -30,17 +30,32 @@ type lane struct {
 	spacing time.Duration // the one that was told, or a shorter one since
 }
 
-// follow looks at the lanes whenever a channel receives, until ctx ends.
+// follow looks at the lanes whenever a channel receives, and when one that is closed takes a call again, until ctx ends.
 func (l *lanes) follow(ctx context.Context, accounts, changed <-chan struct{}) {
 	for {
+		reopen := time.NewTimer(l.nextReopening())
 		select {
 		case <-accounts:
 		case <-changed:
+		case <-reopen.C:
 		case <-ctx.Done():
+			reopen.Stop()
 			return
 		}
+		reopen.Stop()
 		l.look(ctx)
 	}
+}
+
+// nextReopening is how long it takes until the next closed lane lets a call in.
+func (l *lanes) nextReopening() time.Duration {
+	next := time.Hour // some time
+	for _, state := range l.states() {
+		if state.Lane.Shut() {
+			next = min(next, time.Until(state.Lane.Reopens))
+		}
+	}
+	return next
 }
 
 // look tells what has changed.
@@ -48,7 +63,7 @@ func (l *lanes) look(ctx context.Context) {
 	next, all := map[string]lane{}, healthpb.HealthCheckResponse_SERVING
 	for _, state := range l.states() {
 		status := healthpb.HealthCheckResponse_SERVING
-		if state.Lane.Closed != "" {
+		if state.Lane.Shut() {
 			status, all = healthpb.HealthCheckResponse_NOT_SERVING, healthpb.HealthCheckResponse_NOT_SERVING
 		}
 		l.health.SetServingStatus(upstreamHealth+"."+state.Name, status)

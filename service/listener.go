@@ -3,6 +3,9 @@ package service
 import (
 	"net"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // A boundedListener has so many connections at once and no more: one that is too many is closed at once, because those who
@@ -10,10 +13,21 @@ import (
 // Stop waits for their handshake.
 type boundedListener struct {
 	net.Listener
-	most  int // 0: no bound
+	most  int    // 0: no bound
+	full  func() // told when one is too many
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 	cut   bool
+}
+
+// fullDoor logs, once a minute at most, that a door has no place for more connections.
+func fullDoor(cfg Config, door string) func() {
+	seldom := rate.Sometimes{Interval: time.Minute}
+	return func() {
+		seldom.Do(func() {
+			cfg.Logger.Warn("the door has as many connections as it may have; new ones are closed", "door", door, "max_connections", cfg.MaxConnections)
+		})
+	}
 }
 
 // Accept implements net.Listener.
@@ -27,6 +41,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return tracked, err
 		}
 		_ = conn.Close() // nobody has it
+		l.full()
 	}
 }
 

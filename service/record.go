@@ -23,6 +23,8 @@ type Call struct {
 	Took time.Duration
 	// Account is the name of the account that was asked; empty where there was none.
 	Account string
+	// Reason is why it failed, as ErrorInfo has it; empty where it did not, or for no reason of the service's.
+	Reason string
 	// Source is where the answer is from: live, joined, cache or stale; empty where there was none.
 	Source string
 }
@@ -36,12 +38,14 @@ type record struct {
 	door      string
 	peer      string
 	caller    string // the name of who asks; empty where it is not known
+	subject   string // of the caller's JWT
 	iccid     string
 	account   string // that is asked
 	source    string // of the answer
 	bulk      bool
 	waited    time.Duration // for turns in the lane
 	attempts  int           // how often Control Center was asked
+	timeout   time.Duration // that the call has in all
 	traceID   string        // of a sampled trace
 }
 

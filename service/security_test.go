@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -44,6 +45,7 @@ type guardedRig struct {
 	issuer string
 	guard  *callers.Guard
 	policy string // its file
+	certs  *certificates.Certificates
 }
 
 const policy = `callers:
@@ -65,8 +67,8 @@ func newGuardedRig(t *testing.T) *guardedRig {
 	g := &guardedRig{ca: certtest.NewCA(t), key: jwttest.NewKey(t, "one"), issuer: "https://login.example.com", policy: filepath.Join(dir, "callers.yaml")}
 	writeFile(t, g.policy, fmt.Sprintf(policy, sha("billing-token"), sha("elsewhere-token"), sha("seldom-token")))
 	cert, key := certtest.Write(t, dir, g.ca.Issue(t, nil))
-	certs, err := certificates.Load(certificates.Files{Cert: cert, Key: key, ClientCA: g.ca.File})
-	if err != nil {
+	var err error
+	if g.certs, err = certificates.Load(certificates.Files{Cert: cert, Key: key, ClientCA: g.ca.File}); err != nil {
 		t.Fatal(err)
 	}
 	issuer, err := callers.NewIssuer(callers.IssuerSettings{
@@ -78,7 +80,7 @@ func newGuardedRig(t *testing.T) *guardedRig {
 	if g.guard, err = callers.New(callers.Settings{File: g.policy, Certificates: true, Issuer: issuer}); err != nil {
 		t.Fatal(err)
 	}
-	g.rig = newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.TLS, cfg.Callers = certs.Config(), g.guard })
+	g.rig = newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.Certificates, cfg.Callers = g.certs, g.guard })
 	return g
 }
 
@@ -315,23 +317,48 @@ func TestACertificateCannotBeClaimed(t *testing.T) {
 	}
 }
 
-func TestHealthIsForEverybodyAndReflectionForCallers(t *testing.T) {
+// The service's own health is for everybody; that of accounts, and reflection, are for callers.
+func TestWhoseHealthIsForWhom(t *testing.T) {
 	g := newGuardedRig(t)
-	stranger, caller := g.as(t, "", nil), g.as(t, "elsewhere-token", nil)
-	if _, err := healthpb.NewHealthClient(stranger.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
-		t.Errorf("health: %v", err)
+	stranger, billing, elsewhere := g.as(t, "", nil), g.as(t, "billing-token", nil), g.as(t, "elsewhere-token", nil)
+	dashboard := g.as(t, "", g.pair(t, "dashboard.internal"))
+	for name, want := range map[string]map[*rig]codes.Code{
+		"": {stranger: codes.OK, elsewhere: codes.OK}, "jasper.usage.v1.UsageService": {stranger: codes.OK},
+		"upstream":         {stranger: codes.Unauthenticated, billing: codes.PermissionDenied, dashboard: codes.OK},
+		"upstream.test":    {stranger: codes.Unauthenticated, elsewhere: codes.PermissionDenied, billing: codes.OK, dashboard: codes.OK},
+		"upstream.nowhere": {stranger: codes.Unauthenticated, billing: codes.PermissionDenied, dashboard: codes.NotFound},
+		"nonsense":         {stranger: codes.Unauthenticated, billing: codes.PermissionDenied, dashboard: codes.NotFound},
+	} {
+		for seen, want := range want {
+			checks := healthpb.NewHealthClient(seen.conn)
+			if _, err := checks.Check(t.Context(), &healthpb.HealthCheckRequest{Service: name}); status.Code(err) != want {
+				t.Errorf("check of %q: %v, want %s", name, err, want)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			watch, err := checks.Watch(ctx, &healthpb.HealthCheckRequest{Service: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want == codes.NotFound {
+				want = codes.OK // grpc.health.v1: a watch tells SERVICE_UNKNOWN
+			}
+			if _, err := watch.Recv(); status.Code(err) != want {
+				t.Errorf("watch of %q: %v, want %s", name, err, want)
+			}
+			cancel()
+		}
 	}
-	watch, err := healthpb.NewHealthClient(stranger.conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
-	if err != nil {
-		t.Fatal(err)
+	for seen, want := range map[*rig]codes.Code{stranger: codes.Unauthenticated, billing: codes.PermissionDenied, dashboard: codes.OK} {
+		if _, err := healthpb.NewHealthClient(seen.conn).List(t.Context(), &healthpb.HealthListRequest{}); status.Code(err) != want {
+			t.Errorf("list: %v, want %s", err, want)
+		}
 	}
-	expectHealth(t, watch, healthpb.HealthCheckResponse_SERVING)
 	for _, path := range []string{"/livez", "/readyz"} {
 		if got := statusOf(t, stranger, path); got != http.StatusOK {
 			t.Errorf("%s: HTTP status %d", path, got)
 		}
 	}
-	for seen, want := range map[*rig]codes.Code{stranger: codes.Unauthenticated, caller: codes.OK} {
+	for seen, want := range map[*rig]codes.Code{stranger: codes.Unauthenticated, elsewhere: codes.OK} {
 		ctx, cancel := context.WithCancel(t.Context())
 		stream, err := grpc_reflection_v1.NewServerReflectionClient(seen.conn).ServerReflectionInfo(ctx)
 		if err != nil {
@@ -344,6 +371,83 @@ func TestHealthIsForEverybodyAndReflectionForCallers(t *testing.T) {
 			t.Errorf("reflection: %v, want %s", err, want)
 		}
 		cancel()
+	}
+	refused := 0
+	for _, line := range g.lines(t) {
+		if line["method"] == "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" && line["reason"] == "CREDENTIALS_MISSING" {
+			refused++
+		}
+	}
+	if refused != 1 {
+		t.Errorf("the log has %d lines of refused reflection, want 1", refused)
+	}
+}
+
+func (g *guardedRig) pair(t *testing.T, name string) *tls.Certificate {
+	t.Helper()
+	pair := g.ca.Issue(t, nil, name)
+	return &pair
+}
+
+// An authorization that REST cannot pass on is refused, and not left out: with a certificate the call would be another's.
+func TestRESTRefusesAnAuthorizationThatCannotBeSent(t *testing.T) {
+	g := newGuardedRig(t)
+	seen := g.as(t, "", g.pair(t, "dashboard.internal"))
+	for _, values := range [][]string{{"Bearer x\xe9"}, {"Bearer\tx"}, {"\xe9", "Bearer billing-token"}} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, seen.url+"/v1/devices/"+exampleICCID+"/usageInZone", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header["Authorization"] = values
+		if got := seen.do(t, req); got.status == nil || reasonIn(t, got.status) != "CREDENTIALS_INVALID" {
+			t.Errorf("%q: %v", values, got.status)
+		}
+	}
+}
+
+// A root that is taken out no longer vouches, not even over connections from before.
+func TestARootThatIsTakenOut(t *testing.T) {
+	g := newGuardedRig(t)
+	seen := g.as(t, "", g.pair(t, "dashboard.internal"))
+	for door, ask := range doors {
+		if got := ask(t.Context(), t, seen, &request{Iccid: exampleICCID}); got.status != nil {
+			t.Errorf("%s: %v", door, got.status)
+		}
+	}
+	other, err := os.ReadFile(certtest.NewCA(t).File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, g.ca.File, string(other))
+	if err := g.certs.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for door, ask := range doors {
+		if got := ask(t.Context(), t, seen, &request{Iccid: exampleICCID}); reasonIn(t, got.status) != "CREDENTIALS_MISSING" {
+			t.Errorf("%s: %v", door, got.status)
+		}
+	}
+}
+
+// The log tells who a caller is, by its JWT too, and of a question that is refused its account.
+func TestTheLogTellsWhoCalled(t *testing.T) {
+	g := newGuardedRig(t)
+	for door, ask := range doors {
+		ask(t.Context(), t, g.as(t, g.key.Sign(t, jwttest.Claims(g.issuer, nil)), nil), &request{Iccid: exampleICCID})
+		ask(t.Context(), t, g.as(t, "elsewhere-token", nil), &request{Iccid: exampleICCID})
+		ask(t.Context(), t, g.as(t, "elsewhere-token", nil), &request{Iccid: "12"})
+		var told []string
+		for _, line := range g.lines(t)[len(g.lines(t))-3:] {
+			told = append(told, fmt.Sprint(line["door"], line["caller"], line["subject"], line["account"], line["reason"]))
+		}
+		door = strings.ToLower(door)
+		want := []string{
+			fmt.Sprint(door, "reports", "reports", "test", nil), fmt.Sprint(door, "elsewhere", nil, "test", "NOT_ALLOWED"),
+			fmt.Sprint(door, "elsewhere", nil, "test", "NOT_ALLOWED"),
+		}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("%s: the log (-want +got)\n%s", door, diff)
+		}
 	}
 }
 

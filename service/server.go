@@ -3,9 +3,9 @@ package service
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -25,7 +25,6 @@ type Server struct {
 	grpc      *grpc.Server // for callers
 	inner     *grpc.Server // for REST: no bound of a connection is for the one between the doors
 	http      *http.Server
-	tls       bool
 	health    *health.Server
 	grpcConns boundedListener
 	httpConns boundedListener
@@ -33,6 +32,8 @@ type Server struct {
 	conn      *grpc.ClientConn
 	// followLanes tells health checks and the log of the accounts' lanes, until endStreams.
 	followLanes func()
+	// stop tells that calls are cut off.
+	stop context.CancelFunc
 	// endStreams ends the streams that a drain would wait for in vain.
 	endStreams context.CancelFunc
 }
@@ -51,17 +52,19 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	}
 	draining, endStreams := context.WithCancel(context.Background())
 	s := &Server{
-		tls:        cfg.TLS != nil,
 		health:     health.NewServer(),
 		inProcess:  bufconn.Listen(inProcessBuffer),
 		endStreams: endStreams,
 	}
-	s.grpcConns.most, s.httpConns.most = cfg.MaxConnections, cfg.MaxConnections
-	keeper := doorkeeper{cfg.Callers, usage}
-	log := accessLog{cfg.Logger, cfg.SilentSuccesses, cfg.Called}
+	s.grpcConns.most, s.grpcConns.full = cfg.MaxConnections, fullDoor(cfg, doorGRPC)
+	s.httpConns.most, s.httpConns.full = cfg.MaxConnections, fullDoor(cfg, doorREST)
+	keeper := doorkeeper{guard: cfg.Callers, certificates: cfg.Certificates, usage: usage, strangers: new(atomic.Int64)}
+	stopped, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	log := accessLog{cfg.Logger, cfg.SilentSuccesses, cfg.Called, stopped}
 	every := []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(cfg.interceptors(log, keeper)...),
-		grpc.ChainStreamInterceptor(untilDrained(draining), keeper.stream),
+		grpc.ChainStreamInterceptor(log.stream, withStreamRecovery, untilDrained(draining), keeper.stream),
 		grpc.MaxRecvMsgSize(maxRequestBytes),
 	}
 	s.grpc = grpc.NewServer(append(every, cfg.bounds()...)...)
@@ -90,13 +93,15 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	}
 	s.http = &http.Server{
 		Handler:           s.WithHealth(withCORS(cfg.CORSOrigins, gateway)),
-		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      cfg.MaxTimeout + writeMargin,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
+		ErrorLog:          restErrors(cfg.Logger),
+	}
+	if cfg.Certificates != nil {
+		s.http.TLSConfig = cfg.Certificates.Config()
 	}
 	return s, nil
 }
@@ -144,7 +149,7 @@ func (s *Server) Serve(grpcListener, httpListener net.Listener) error {
 	serve(func() error { return s.grpc.Serve(&s.grpcConns) })
 	serve(func() error { return s.inner.Serve(s.inProcess) })
 	serve(func() error {
-		if s.tls {
+		if s.http.TLSConfig != nil {
 			return s.http.ServeTLS(&s.httpConns, "", "")
 		}
 		return s.http.Serve(&s.httpConns)
@@ -173,6 +178,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // Close ends everything at once. A second Close does nothing.
 func (s *Server) Close() {
+	s.stop()
 	// It ends in any case, whatever the errors.
 	_ = s.http.Close()
 	s.endStreams()

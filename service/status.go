@@ -54,7 +54,7 @@ var public = map[usagev1.ErrorReason]struct {
 	usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID: {codes.Unauthenticated,
 		"the token is not valid, or no longer; get a new one"},
 	usagev1.ErrorReason_ERROR_REASON_NOT_ALLOWED: {codes.PermissionDenied,
-		"the service's policy does not allow the caller this account; its operator can"},
+		"the service's policy does not list the caller, or does not give it this account; its operator can change that"},
 	usagev1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED: {codes.ResourceExhausted,
 		"the caller asks the service more often than its policy allows; ask again after the time in RetryInfo"},
 	usagev1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE: {codes.Unavailable,

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -91,11 +92,13 @@ func (incoming) Keys() []string { return nil }
 // ASCII. No trace has them.
 func dropUnsendable(header http.Header, names ...string) {
 	for _, name := range names {
-		for _, value := range header.Values(name) {
-			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-				header.Del(name)
-				break
-			}
+		if slices.ContainsFunc(header.Values(name), isUnsendable) {
+			header.Del(name)
 		}
 	}
+}
+
+// isUnsendable reports whether a value is more than gRPC's metadata can hold.
+func isUnsendable(value string) bool {
+	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }

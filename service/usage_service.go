@@ -94,6 +94,9 @@ func (s *UsageService) account(name string) *account {
 	return all.byName[name]
 }
 
+// DefaultAccount is the name of the account that is asked where a question names none.
+func (s *UsageService) DefaultAccount() string { return s.account("").Name }
+
 // GetDeviceUsageInZone implements usagev1.UsageServiceServer.
 func (s *UsageService) GetDeviceUsageInZone(
 	ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest,

@@ -144,7 +144,7 @@ func readAccounts(file string) ([]accountEntry, error) {
 // check refuses a name that does not fit into a header, and fields that are left out.
 func (e accountEntry) check() error {
 	const longest = 100
-	if len(e.Name) > longest || strings.ContainsFunc(e.Name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if e.Name == "*" || len(e.Name) > longest || strings.ContainsFunc(e.Name, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return fmt.Errorf("the name %q is not fit for a header; give up to %d letters, digits and signs without spaces", e.Name, longest)
 	}
 	for _, field := range []struct{ name, value string }{

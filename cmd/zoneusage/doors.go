@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -27,7 +29,16 @@ func (f *doorFlags) check(secure securityFlags) error {
 	if f.MaxConnections < 0 || f.MaxConnectionAge < 0 {
 		return errors.New("--max-connections and --max-connection-age must not be negative; 0 is no bound")
 	}
+	for _, origin := range f.CORSOrigins {
+		parsed, err := url.Parse(origin)
+		if err != nil || parsed.Host == "" || origin != parsed.Scheme+"://"+parsed.Host || strings.Contains(origin, "*") {
+			return fmt.Errorf("--cors-origins: %q is no origin; write one such as https://usage.example.com, without a path", origin)
+		}
+	}
 	for _, door := range []struct{ flag, addr string }{{"--grpc-addr", f.GRPCAddr}, {"--http-addr", f.HTTPAddr}} {
+		if _, _, err := net.SplitHostPort(door.addr); err != nil {
+			return fmt.Errorf("%s %s is no address; write host:port", door.flag, door.addr)
+		}
 		if f.Insecure || isLoopback(door.addr) || (secure.TLSCert != "" && secure.Callers != "") {
 			continue
 		}
@@ -39,10 +50,7 @@ func (f *doorFlags) check(secure securityFlags) error {
 
 // isLoopback reports whether only this machine can reach the address.
 func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		host = addr // listening on it fails with the reason
-	}
+	host, _, _ := net.SplitHostPort(addr) // without a port it is no address
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }

@@ -40,6 +40,9 @@ func (c *healthcheckCommand) Run(ctx context.Context) error {
 	defer func() { _ = conn.Close() }()
 	resp, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{})
 	if err != nil {
+		if c.TLSCert == "" {
+			return fmt.Errorf("%s does not answer in the clear; where it serves with TLS, give its --tls-cert: %w", addr, err)
+		}
 		return fmt.Errorf("%s does not answer: %w", addr, err)
 	}
 	if status := resp.GetStatus(); status != healthpb.HealthCheckResponse_SERVING {
@@ -55,9 +58,11 @@ func trustAlone(file string) (credentials.TransportCredentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(content)
-	if block == nil {
-		return nil, fmt.Errorf("there is no certificate in %s", file)
+	var block *pem.Block
+	for block == nil || block.Type != "CERTIFICATE" { // the key can stand before it
+		if block, content = pem.Decode(content); block == nil {
+			return nil, fmt.Errorf("there is no certificate in %s", file)
+		}
 	}
 	return credentials.NewTLS(&tls.Config{
 		InsecureSkipVerify: true, // the name and who signed it do not matter where it is the very certificate

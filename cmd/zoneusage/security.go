@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/internal/certificates"
 	"github.com/zoneusage/zoneusage/internal/reload"
 	"github.com/zoneusage/zoneusage/internal/telemetry"
+	"github.com/zoneusage/zoneusage/service"
 )
 
 // securityFlags are how callers and the service prove to each other who they are.
@@ -33,10 +37,17 @@ type security struct {
 	issuer       *callers.Issuer            // nil without JWTs
 	certificates *certificates.Certificates // nil without TLS
 	flags        securityFlags
+	unknown      []string // accounts that were warned of
 }
 
 func (f securityFlags) secure() (*security, error) {
 	s := &security{flags: f}
+	// One that is set by mistake to nothing would let everybody in, behind a proxy.
+	for _, variable := range []string{"ZONEUSAGE_CALLERS", "ZONEUSAGE_CLIENT_CA", "ZONEUSAGE_OIDC_ISSUER", "ZONEUSAGE_TLS_CERT", "ZONEUSAGE_TLS_KEY"} {
+		if value, ok := os.LookupEnv(variable); ok && value == "" {
+			return nil, fmt.Errorf("%s is set, but empty; unset it, or give it a value", variable)
+		}
+	}
 	var err error
 	switch {
 	case (f.TLSCert == "") != (f.TLSKey == ""):
@@ -73,19 +84,31 @@ func (f securityFlags) secure() (*security, error) {
 	return s, nil
 }
 
-// tls is nil where there is none.
-func (s *security) tls() *tls.Config {
-	if s.certificates == nil {
-		return nil
+// run keeps fresh what does not come from files, until ctx ends.
+func (s *security) run(ctx context.Context, observer *observer) {
+	if s.issuer == nil {
+		return
 	}
-	return s.certificates.Config()
+	s.issuer.Run(ctx, func(err error) {
+		observer.metrics.Reloaded("jwks", err)
+		if err != nil {
+			observer.log.Warn("the issuer's keys cannot be fetched; the last ones are good for an hour", "cause", err.Error())
+		}
+	})
 }
 
-// run keeps fresh what does not come from files, until ctx ends.
-func (s *security) run(ctx context.Context) {
-	if s.issuer != nil {
-		s.issuer.Run(ctx)
+// warn tells of accounts in the policy that there are not, once.
+func (s *security) warn(log *slog.Logger, accounts []service.AccountState) {
+	var unknown []string
+	for _, name := range s.guard.Accounts() {
+		if !slices.ContainsFunc(accounts, func(account service.AccountState) bool { return account.Name == name }) {
+			unknown = append(unknown, name)
+		}
 	}
+	if !slices.Equal(unknown, s.unknown) && unknown != nil {
+		log.Warn("the file of --callers names accounts that there are not", "accounts", strings.Join(unknown, ", "))
+	}
+	s.unknown = unknown
 }
 
 // tellExpiry tells the metrics when the certificates end.
@@ -97,6 +120,15 @@ func (s *security) tellExpiry(metrics *telemetry.Metrics) {
 	metrics.CertificateExpires("server", server)
 	if !clientCA.IsZero() {
 		metrics.CertificateExpires("client_ca", clientCA)
+	}
+}
+
+// tell says who is let in, for a start without callers is as quiet as one with them.
+func (s *security) tell(log *slog.Logger, insecure bool) {
+	log.Info("callers", "tls", s.certificates != nil, "client_certificates", s.flags.ClientCA != "",
+		"policy", s.flags.Callers, "issuer", s.flags.OIDCIssuer)
+	if insecure && (s.certificates == nil || s.flags.Callers == "") {
+		log.Warn("--insecure: whoever reaches the doors may read every account's usage, or the tokens that others send")
 	}
 }
 

@@ -51,6 +51,10 @@ func TestServeRefusesToBeUnsafe(t *testing.T) {
 		"every IPv4 address":         {[]string{"--http-addr=0.0.0.0:0"}, "--http-addr 0.0.0.0:0 can be reached"},
 		"every IPv6 address":         {[]string{"--http-addr=[::]:0"}, "can be reached"},
 		"a name":                     {[]string{"--http-addr=usage.internal:0"}, "can be reached"},
+		"a port alone":               {[]string{"--grpc-addr=9090"}, "--grpc-addr 9090 is no address; write host:port"},
+		"an origin with a path":      {[]string{"--cors-origins=https://usage.example.com/"}, "is no origin"},
+		"every origin":               {[]string{"--cors-origins=*"}, "is no origin"},
+		"an origin without https":    {[]string{"--cors-origins=usage.example.com"}, "is no origin"},
 		"TLS alone":                  {append([]string{"--http-addr=:0"}, pair...), "can be reached"},
 		"callers alone":              {append([]string{"--http-addr=:0"}, policy...), "can be reached"},
 		"half a pair":                {pair[:2], "--tls-cert and --tls-key belong together"},
@@ -73,6 +77,12 @@ func TestServeRefusesToBeUnsafe(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an empty variable", func(t *testing.T) {
+		code, output := run(t, []string{"ZONEUSAGE_CALLERS="}, "serve", "--grpc-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0")
+		if code == 0 || !strings.Contains(output, "ZONEUSAGE_CALLERS is set, but empty") {
+			t.Errorf("exit status %d\n%s", code, output)
+		}
+	})
 	for name, args := range map[string][]string{
 		"insecure":        {"--insecure", "--http-addr=0.0.0.0:0"},
 		"TLS and callers": append(append([]string{"--http-addr=0.0.0.0:0"}, pair...), policy...),
@@ -116,7 +126,7 @@ func TestServeAsksWhoCalls(t *testing.T) {
 	}
 	other, _ := certtest.Write(t, t.TempDir(), f.ca.Issue(t, nil))
 	for want, args := range map[string][]string{
-		"does not answer":                    {"--grpc-addr", grpcAddr},
+		"give its --tls-cert":                {"--grpc-addr", grpcAddr},
 		"the server has another certificate": {"--grpc-addr", grpcAddr, "--tls-cert", other},
 		"there is no certificate in":         {"--grpc-addr", grpcAddr, "--tls-cert", f.callers},
 	} {

@@ -87,7 +87,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		DefaultTimeout:   c.DefaultTimeout,
 		MaxTimeout:       c.MaxTimeout,
 		Callers:          secure.guard,
-		TLS:              secure.tls(),
+		Certificates:     secure.certificates,
 		MaxConnections:   c.MaxConnections,
 		MaxConnectionAge: c.MaxConnectionAge,
 		CORSOrigins:      c.CORSOrigins,
@@ -101,12 +101,16 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer stop()
-	workers.Go(func() { secure.run(background) })
+	workers.Go(func() { secure.run(background, c.observer) })
 	workers.Go(func() {
-		c.observer.reload(background, hangup, secure, append(secure.sources(), upstream.sources(usage)...))
+		c.observer.reload(background, hangup, secure, usage, append(secure.sources(), upstream.sources(usage)...))
 	})
 	return c.serve(ctx, server, func(grpcAddr, httpAddr, adminAddr string) {
-		upstream.announce(log, app.Stdout, grpcAddr, httpAddr, adminAddr)
+		secure.tell(log, c.Insecure)
+		upstream.announce(log, grpcAddr, httpAddr, adminAddr)
+		if upstream.sandbox != nil && c.TLSCert == "" && c.Callers == "" {
+			showCalls(app.Stdout, grpcAddr, httpAddr)
+		}
 	})
 }
 
@@ -135,10 +139,10 @@ func (c *serveCommand) serve(ctx context.Context, server *service.Server, announ
 // shutDown ends the server: slowly, or at once at a second signal.
 func (c *serveCommand) shutDown(server *service.Server) error {
 	log := c.observer.log
+	patience, cancel := shutdownContext(c.DrainDelay + c.GracePeriod) // before anybody can know that it shuts down
+	defer cancel()
 	log.Info("shutting down", "drain_delay", c.DrainDelay.String(), "grace_period", c.GracePeriod.String())
 	server.Drain()
-	patience, cancel := shutdownContext(c.DrainDelay + c.GracePeriod)
-	defer cancel()
 	drained := time.NewTimer(c.DrainDelay)
 	defer drained.Stop()
 	select {

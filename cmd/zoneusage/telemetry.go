@@ -99,10 +99,13 @@ func (f telemetryFlags) observe(usage *service.UsageService, cfg service.Config)
 }
 
 // reload reads the sources again when their files change, until ctx ends.
-func (o *observer) reload(ctx context.Context, hangup <-chan os.Signal, secure *security, sources []reload.Source) {
+func (o *observer) reload(
+	ctx context.Context, hangup <-chan os.Signal, secure *security, usage *service.UsageService, sources []reload.Source,
+) {
 	reload.Run(ctx, o.log, hangup, func(source string, err error) {
 		o.metrics.Reloaded(source, err)
 		secure.tellExpiry(o.metrics)
+		secure.warn(o.log, usage.States())
 	}, sources...)
 }
 

@@ -47,6 +47,9 @@ func (u *upstream) sources(usage *service.UsageService) []reload.Source {
 		if err != nil {
 			return err
 		}
+		if now, before := accounts[0].Name, usage.DefaultAccount(); now != before {
+			slog.Warn("callers who name no account ask another one now: the first of the file", "account", now, "before", before)
+		}
 		return usage.SetAccounts(accounts...)
 	}}}
 }
@@ -59,15 +62,18 @@ func names(accounts []service.Account) string {
 	return strings.Join(all, ", ")
 }
 
-// announce says where the doors are and, on the sandbox, prints a call of each, ready to paste.
-func (u *upstream) announce(log *slog.Logger, stdout io.Writer, grpcAddr, httpAddr, adminAddr string) {
+// announce says where the doors are.
+func (u *upstream) announce(log *slog.Logger, grpcAddr, httpAddr, adminAddr string) {
 	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "admin_addr", adminAddr,
 		"accounts", names(u.accounts))
-	if u.sandbox == nil {
-		return
+	if u.sandbox != nil {
+		log.Warn("no Control Center is configured: every answer comes from the sandbox, not from real devices",
+			"sandbox_url", "http://"+u.sandbox.addr())
 	}
-	log.Warn("no Control Center is configured: every answer comes from the sandbox, not from real devices",
-		"sandbox_url", "http://"+u.sandbox.addr())
+}
+
+// showCalls prints a call of each door, ready to paste.
+func showCalls(stdout io.Writer, grpcAddr, httpAddr string) {
 	_, _ = fmt.Fprintf(stdout, "Two calls to try:\n\n"+
 		"  grpcurl -plaintext -d '{\"iccid\":\"8988217755520000031\"}' %s jasper.usage.v1.UsageService/GetDeviceUsageInZone\n"+
 		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", callable(grpcAddr), callable(httpAddr))

@@ -56,7 +56,18 @@ func (g *Guard) Reload() error {
 	if err != nil {
 		return err
 	}
+	if before := g.policy.Load(); before != nil {
+		next.keepRates(before)
+	}
 	g.policy.Store(next)
+	return nil
+}
+
+// Accounts are those that the policy names, which may be more than there are.
+func (g *Guard) Accounts() []string {
+	if p := g.policy.Load(); p != nil {
+		return p.accounts()
+	}
 	return nil
 }
 
@@ -108,9 +119,11 @@ func (g *Guard) byJWT(ctx context.Context, p *policy, token string) (*Caller, er
 		return nil, err
 	}
 	if caller := p.byClaims(claims); caller != nil {
-		return caller, nil
+		known := *caller
+		known.Subject, _ = claims["sub"].(string)
+		return &known, nil
 	}
-	return nil, &NotAllowedError{fmt.Sprintf("the token's subject %.100q is in no entry of the policy", claims["sub"])}
+	return nil, &NotAllowedError{fmt.Sprintf("no entry of the policy has claims that are all in the token of the subject %.100q", claims["sub"])}
 }
 
 // host is the caller at a host, who may do everything.
@@ -143,6 +156,8 @@ type Caller struct {
 	Name string
 	// Listed says that it is in the policy.
 	Listed bool
+	// Subject is that of the caller's JWT, where it has one: an entry can be about many.
+	Subject string
 
 	accounts   map[string]bool
 	everything bool          // any account

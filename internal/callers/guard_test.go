@@ -53,6 +53,7 @@ func TestCallersAreRecognised(t *testing.T) {
 - {name: both, certificate: [both.internal, again.internal], tokenSHA256: %s, accounts: [emea]}
 - {name: reports, claims: {sub: reports, groups: readers}, accounts: [emea]}
 - {name: scoped, claims: {scope: usage.read}, accounts: [emea]}
+- {name: verified, claims: {email_verified: true, level: 5}, accounts: [latam]}
 `, sum("old"), sum("new"), sum("both")), key)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +68,7 @@ func TestCallersAreRecognised(t *testing.T) {
 		"nothing":                     {Credentials{}, "unauthenticated: the call has no credentials"},
 		"a token":                     {Credentials{Authorization: []string{"Bearer new"}}, "billing"},
 		"a token's other one":         {Credentials{Authorization: []string{"bearer  old"}}, "billing"},
-		"a token that is none":        {Credentials{Authorization: []string{"Bearer other"}}, "unauthenticated: oidc: malformed jwt"},
+		"a token that is none":        {Credentials{Authorization: []string{"Bearer other"}}, "it is no static token that is listed, and as a JWT: oidc: malformed jwt"},
 		"a token's hash":              {Credentials{Authorization: []string{"Bearer " + sum("new")}}, "unauthenticated: "},
 		"two tokens":                  {Credentials{Authorization: []string{"Bearer new", "Bearer new"}}, "more than one"},
 		"another scheme":              {Credentials{Authorization: []string{"Basic bmV3"}}, "no bearer token"},
@@ -79,13 +80,15 @@ func TestCallersAreRecognised(t *testing.T) {
 		"a token over a certificate":  {Credentials{Certificate: []string{"dashboard.internal"}, Authorization: []string{"Bearer new"}}, "billing"},
 		"a bad token over a good certificate": {
 			Credentials{Certificate: []string{"dashboard.internal"}, Authorization: []string{"Bearer x"}}, "unauthenticated: "},
-		"a JWT":                 {Credentials{Authorization: jwt(map[string]any{"groups": []string{"readers", "others"}})}, "reports"},
-		"a JWT with one group":  {Credentials{Authorization: jwt(map[string]any{"groups": "readers"})}, "reports"},
-		"a JWT without a group": {Credentials{Authorization: jwt(nil)}, `not allowed: the token's subject "reports"`},
-		"a JWT of another":      {Credentials{Authorization: jwt(map[string]any{"sub": "x", "groups": "readers"})}, "not allowed: "},
-		"a JWT with scopes":     {Credentials{Authorization: jwt(map[string]any{"scope": "openid usage.read"})}, "scoped"},
-		"a part of a scope":     {Credentials{Authorization: jwt(map[string]any{"scope": "usage.reader"})}, "not allowed: "},
-		"a claim that is a map": {Credentials{Authorization: jwt(map[string]any{"scope": map[string]any{"usage.read": true}})}, "not allowed: "},
+		"a JWT":                  {Credentials{Authorization: jwt(map[string]any{"groups": []string{"readers", "others"}})}, "reports"},
+		"a JWT with one group":   {Credentials{Authorization: jwt(map[string]any{"groups": "readers"})}, "reports"},
+		"a JWT without a group":  {Credentials{Authorization: jwt(nil)}, `claims that are all in the token of the subject "reports"`},
+		"a JWT of another":       {Credentials{Authorization: jwt(map[string]any{"sub": "x", "groups": "readers"})}, "not allowed: "},
+		"a JWT with scopes":      {Credentials{Authorization: jwt(map[string]any{"scope": "openid usage.read"})}, "scoped"},
+		"a part of a scope":      {Credentials{Authorization: jwt(map[string]any{"scope": "usage.reader"})}, "not allowed: "},
+		"a boolean and a number": {Credentials{Authorization: jwt(map[string]any{"email_verified": true, "level": 5})}, "verified"},
+		"another number":         {Credentials{Authorization: jwt(map[string]any{"email_verified": true, "level": 5.5})}, "not allowed: "},
+		"a claim that is a map":  {Credentials{Authorization: jwt(map[string]any{"scope": map[string]any{"usage.read": true}})}, "not allowed: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			caller, err := guard.Identify(t.Context(), test.shown)
@@ -111,6 +114,64 @@ func TestCallersAreRecognised(t *testing.T) {
 			t.Errorf("account %q: %v and %v, want %v and true", account, billing.May(account), dashboard.May(account), want)
 		}
 	}
+}
+
+func TestACallersSubjectAndAccounts(t *testing.T) {
+	key := jwttest.NewKey(t, "one")
+	guard, _, err := newGuard(t, `callers:
+- {name: readers, claims: {groups: readers}, accounts: [emea, apac]}
+- {name: all, certificate: all.internal, accounts: ["*", latam]}
+`, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := key.Sign(t, jwttest.Claims(issuerURL, map[string]any{"groups": "readers", "sub": "somebody"}))
+	caller, err := guard.Identify(t.Context(), Credentials{Authorization: []string{"Bearer " + token}})
+	if err != nil || caller.Subject != "somebody" || caller.Name != "readers" {
+		t.Errorf("got %+v, %v", caller, err)
+	}
+	if got := fmt.Sprint(guard.Accounts()); got != "[apac emea latam]" {
+		t.Errorf("the policy names the accounts %s", got)
+	}
+}
+
+// What has nothing to do with a caller's rate does not begin it anew.
+func TestARateOutlivesAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const policy = "callers: [{name: a, certificate: a, accounts: [e], requestsPerSecond: %s}, {name: b, certificate: b%s, accounts: [e]}]"
+		guard, file, err := newGuard(t, fmt.Sprintf(policy, "0.01", ""), jwttest.NewKey(t, "one"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		take := func() error {
+			t.Helper()
+			caller, err := guard.Identify(t.Context(), Credentials{Certificate: []string{"a"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return caller.Take()
+		}
+		reload := func(rate, other string) {
+			t.Helper()
+			if err := os.WriteFile(file, []byte(fmt.Sprintf(policy, rate, other)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := guard.Reload(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := take(); err != nil {
+			t.Error(err)
+		}
+		reload("0.01", "2")
+		if take() == nil {
+			t.Error("another entry's change gave it another request")
+		}
+		reload("0.02", "2")
+		if err := take(); err != nil {
+			t.Errorf("another rate: %v", err)
+		}
+	})
 }
 
 func TestATokenIsTakenAway(t *testing.T) {
@@ -146,6 +207,10 @@ func TestThePolicyIsChecked(t *testing.T) {
 	for name, test := range map[string]struct{ policy, want string }{
 		"no YAML":             {"[", "callers.yaml: "},
 		"nothing":             {"{}", "there is no caller in it"},
+		"an empty file":       {"", "there is no caller in it"},
+		"a token as a rate":   {"callers: [{name: a, requestsPerSecond: secret-token}]", "cannot unmarshal !!str into float64"},
+		"an empty claim":      {"callers: [{name: a, claims: {sub: }, accounts: [e]}]", "has no name or no value"},
+		"claims twice":        {"callers: [{name: a, claims: {sub: s}, accounts: [e]}, {name: b, claims: {sub: s}, accounts: [e]}]", "another entry has the same ones"},
 		"two documents":       {"callers: [{name: a, certificate: a, accounts: [e]}]\n---\n{}", "more in it than one document"},
 		"a misspelt field":    {"callers: [{name: a, account: [e]}]", "account"},
 		"no name":             {"callers: [{certificate: a, accounts: [e]}]", `caller 1, "": name: `},
@@ -157,7 +222,7 @@ func TestThePolicyIsChecked(t *testing.T) {
 		"a token itself":      {"callers: [{name: a, tokenSHA256: secret-token, accounts: [e]}]", "it is no SHA-256"},
 		"a longer hash":       {"callers: [{name: a, tokenSHA256: " + token + "00, accounts: [e]}]", "it is no SHA-256"},
 		"one token twice":     {"callers: [{name: a, tokenSHA256: " + token + ", accounts: [e]}, {name: b, tokenSHA256: " + token + ", accounts: [e]}]", "another entry has the same token"},
-		"one name of two":     {"callers: [{name: a, certificate: c, accounts: [e]}, {name: b, certificate: c, accounts: [e]}]", `certificate: "c" is no name, or that of another`},
+		"one name of two":     {"callers: [{name: a, certificate: c, accounts: [e]}, {name: b, certificate: c, accounts: [e]}]", `certificate: "c" is that of "a" too`},
 		"a negative rate":     {"callers: [{name: a, certificate: a, accounts: [e], requestsPerSecond: -1}]", "requestsPerSecond: -1 requests a second are not possible"},
 		"no number":           {"callers: [{name: a, certificate: a, accounts: [e], requestsPerSecond: .nan}]", "NaN requests a second are not possible"},
 	} {

@@ -46,8 +46,8 @@ type Issuer struct {
 const (
 	// issuerTimeout bounds one question to the issuer: a call may wait for it.
 	issuerTimeout = 5 * time.Second
-	// maxKeysBytes is far above any set of keys.
-	maxKeysBytes = 1 << 20
+	// maxAnswerBytes is far above any set of keys, or what says where they are.
+	maxAnswerBytes = 1 << 20
 )
 
 // NewIssuer makes an issuer. It asks for nothing yet, but for a file of keys.
@@ -78,7 +78,10 @@ func NewIssuer(settings IssuerSettings) (*Issuer, error) {
 	default:
 		i.file = settings.JWKS
 		i.keys = newKeySet(func(context.Context) ([]jose.JSONWebKey, error) { return readKeys(settings.JWKS) })
-		return i, i.Reload()
+		if err := i.Reload(); err != nil {
+			return nil, fmt.Errorf("the file of the keys: %w", err)
+		}
+		return i, nil
 	}
 	i.keys.wanted = make(chan struct{}, 1)
 	return i, nil
@@ -90,10 +93,10 @@ func (i *Issuer) File() string { return i.file }
 // Reload reads the file of keys again. Where that fails, those there are stay.
 func (i *Issuer) Reload() error { return i.keys.refresh(context.Background()) }
 
-// Run keeps the keys that come by HTTP fresh until ctx ends.
-func (i *Issuer) Run(ctx context.Context) {
+// Run keeps the keys that come by HTTP fresh until ctx ends, and tells how each try ended.
+func (i *Issuer) Run(ctx context.Context, fetched func(err error)) {
 	if i.file == "" {
-		i.keys.run(ctx)
+		i.keys.run(ctx, fetched)
 	}
 }
 
@@ -111,7 +114,7 @@ func (i *Issuer) verify(ctx context.Context, token string) (map[string]any, erro
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, &UnauthenticatedError{Err: err}
+		return nil, &UnauthenticatedError{Err: fmt.Errorf("it is no static token that is listed, and as a JWT: %w", err)}
 	}
 	return claims, nil
 }
@@ -121,6 +124,9 @@ func checkURL(raw string) error {
 	parsed, err := url.Parse(raw)
 	if err != nil || parsed.Host == "" {
 		return errors.New("cannot be read; give one like https://login.example.com")
+	}
+	if parsed.User != nil {
+		return errors.New("has a user or a password in it, which do not belong there")
 	}
 	ip := net.ParseIP(parsed.Hostname())
 	loopback := parsed.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())
@@ -148,7 +154,36 @@ func (i *Issuer) discover(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return fetchKeys(ctx, found.Keys)
 }
 
-func issuerClient() *http.Client { return &http.Client{Timeout: issuerTimeout} }
+// issuerClient asks the issuer, and reads no more of an answer than it can need.
+func issuerClient() *http.Client {
+	return &http.Client{
+		Timeout:   issuerTimeout,
+		Transport: boundedAnswers{http.DefaultTransport},
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			const most = 5
+			if len(via) > most {
+				return errors.New("it redirects again and again")
+			}
+			return checkURL(req.URL.String())
+		},
+	}
+}
+
+// boundedAnswers cuts an answer off.
+type boundedAnswers struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b boundedAnswers) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, maxAnswerBytes), resp.Body}
+	return resp, nil
+}
 
 func fetchKeys(ctx context.Context, from string) ([]jose.JSONWebKey, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
@@ -157,14 +192,17 @@ func fetchKeys(ctx context.Context, from string) ([]jose.JSONWebKey, error) {
 	}
 	req.Header.Set("Cache-Control", "no-cache")
 	resp, err := issuerClient().Do(req)
+	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+		err = wrapped.Err // the URL can have a secret in its query
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", req.URL.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", from, resp.Status)
+		return nil, fmt.Errorf("%s answers %s", req.URL.Host, resp.Status)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeysBytes))
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
 	}

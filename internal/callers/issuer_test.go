@@ -8,6 +8,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,11 +42,7 @@ func TestWhatAJWTHasToBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { checked.Run(ctx) })
-	defer running.Wait()
-	defer cancel()
+	run(t, checked)
 	public, err := x509.MarshalPKIXPublicKey(key.Public().Key)
 	if err != nil {
 		t.Fatal(err)
@@ -124,21 +123,36 @@ func (p *published) most(n int) bool {
 	return fetches <= n
 }
 
+// newIssuer takes the tokens of issuerURL, whose keys come from remote, until the test ends.
+func (p *published) newIssuer(t *testing.T) *Issuer {
+	t.Helper()
+	issuer, err := NewIssuer(IssuerSettings{URL: issuerURL, Audience: jwttest.Audience, Algorithms: []string{"ES256"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer.keys.fetch = p.fetch
+	run(t, issuer)
+	return issuer
+}
+
+// run keeps the issuer's keys fresh until the test ends.
+func run(t *testing.T, issuer *Issuer) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { issuer.Run(ctx, func(error) {}) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+}
+
 func TestKeysAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := jwttest.NewKey(t, "one"), jwttest.NewKey(t, "two")
 		remote := &published{}
 		remote.set(nil, first)
-		issuer, err := NewIssuer(IssuerSettings{URL: issuerURL, Audience: jwttest.Audience, Algorithms: []string{"ES256"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		issuer.keys.fetch = remote.fetch
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { issuer.Run(ctx) })
-		defer running.Wait()
-		defer cancel()
+		issuer := remote.newIssuer(t)
 		check := func(what string, key *jwttest.Key, want string, fetches int) {
 			t.Helper()
 			_, err := issuer.verify(t.Context(), key.Sign(t, jwttest.Claims(issuerURL, nil)))
@@ -184,11 +198,7 @@ func TestAnIssuerThatCannotBeReached(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { issuer.Run(ctx) })
-	defer running.Wait()
-	defer cancel()
+	run(t, issuer)
 	token := key.Sign(t, jwttest.Claims(remote.URL, nil))
 	var unavailable *UnavailableError
 	if _, err := issuer.verify(t.Context(), token); !errors.As(err, &unavailable) {
@@ -249,6 +259,7 @@ func TestAnIssuerThatCannotWork(t *testing.T) {
 		"needs an audience":                   {URL: issuerURL, Algorithms: es256},
 		"there is no signature algorithm":     {URL: issuerURL, Audience: "a"},
 		`no signature algorithm "HS256" here`: {URL: issuerURL, Audience: "a", Algorithms: []string{"ES256", "HS256"}},
+		"has a user or a password in it":      {URL: "https://u:p@login.example.com", Audience: "a", Algorithms: es256},
 		`no signature algorithm "none" here`:  {URL: issuerURL, Audience: "a", Algorithms: []string{"none"}},
 		"the URL of the keys has to begin":    {URL: issuerURL, Audience: "a", Algorithms: es256, JWKS: "http://keys.example.com"},
 		"no such file":                        {URL: issuerURL, Audience: "a", Algorithms: es256, JWKS: "nowhere"},
@@ -258,4 +269,59 @@ func TestAnIssuerThatCannotWork(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", settings, err, want)
 		}
 	}
+}
+
+// Keys come from where nobody on the way can answer, and the issuer's answers are bounded.
+func TestWhereKeysComeFrom(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/plain":
+			http.Redirect(w, r, "http://192.0.2.1/keys", http.StatusFound)
+		case "/round":
+			http.Redirect(w, r, "/round", http.StatusFound)
+		case "/large":
+			_, _ = io.CopyN(w, endless{}, 2*maxAnswerBytes) // fails when the reader has had enough
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	for path, want := range map[string]string{
+		"/plain":                "has to begin with https://",
+		"/round":                "redirects again and again",
+		"/large":                "no JWK set",
+		"/nowhere?token=s3cret": "answers 404",
+		"/plain?token=s3cret":   "has to begin with https://",
+	} {
+		_, err := fetchKeys(t.Context(), server.URL+path)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want %q and no query", path, err, want)
+		}
+	}
+}
+
+// endless is blanks.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// Tokens and keys without names are renewed as quickly as those with names.
+func TestKeysWithoutNamesAreRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := jwttest.NewKey(t, ""), jwttest.NewKey(t, "")
+		remote := &published{}
+		remote.set(nil, first)
+		issuer := remote.newIssuer(t)
+		synctest.Wait()
+		remote.set(nil, second)
+		time.Sleep(keysNotBefore)
+		if _, err := issuer.verify(t.Context(), second.Sign(t, jwttest.Claims(issuerURL, nil))); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -41,9 +41,11 @@ func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error)) *keySet {
 }
 
 // run fetches the keys at once, then as often as they have to be, and when somebody wants them, until ctx ends.
-func (s *keySet) run(ctx context.Context) {
+func (s *keySet) run(ctx context.Context, fetched func(err error)) {
 	for {
-		_ = s.refresh(ctx) // why it failed is kept for those who need the keys
+		if err := s.refresh(ctx); ctx.Err() == nil {
+			fetched(err)
+		}
 		if !pause(ctx, keysNotBefore, nil) || !pause(ctx, keysFreshFor-keysNotBefore, s.wanted) {
 			return
 		}
@@ -121,7 +123,8 @@ func (c *signatureCheck) VerifySignature(ctx context.Context, token string) ([]b
 	return nil, errors.New("no key of the issuer's made the signature")
 }
 
-// verify finds the payload that a key signed, nil where none did, and reports whether a key of the token's name is known.
+// verify finds the payload that a key signed, nil where none did, and reports whether a key of the token's name is known:
+// another key cannot have made the signature then.
 func (s *keySet) verify(signed *jose.JSONWebSignature, known *knownKeys) (payload []byte, found bool) {
 	if s.wanted != nil && time.Since(known.fetched) > keysGoodFor {
 		return nil, false
@@ -132,7 +135,7 @@ func (s *keySet) verify(signed *jose.JSONWebSignature, known *knownKeys) (payloa
 		if !named || (key.Algorithm != "" && key.Algorithm != header.Algorithm) {
 			continue
 		}
-		found = true
+		found = found || (header.KeyID != "" && key.KeyID == header.KeyID)
 		if payload, err := signed.Verify(&key); err == nil {
 			return payload, true
 		}

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -16,6 +18,7 @@ import (
 
 // A policy is who may call. It does not change.
 type policy struct {
+	callers       map[string]*Caller // by name
 	tokens        []tokenOf
 	byCertificate map[string]*Caller
 	claims        []claimsOf
@@ -64,8 +67,12 @@ func claimed(claim any, name, value string) bool {
 	switch claim := claim.(type) {
 	case string:
 		return claim == value || (name == "scope" && slices.Contains(strings.Fields(claim), value))
+	case bool:
+		return strconv.FormatBool(claim) == value
+	case float64:
+		return strconv.FormatFloat(claim, 'f', -1, 64) == value
 	case []any:
-		return slices.Contains(claim, any(value))
+		return slices.ContainsFunc(claim, func(one any) bool { return claimed(one, "", value) })
 	}
 	return false
 }
@@ -103,15 +110,14 @@ func readPolicy(settings Settings) (*policy, error) {
 	if len(list.Callers) == 0 {
 		return nil, fmt.Errorf("%s: there is no caller in it, so nobody could call; write a list, callers", settings.File)
 	}
-	p, named := &policy{byCertificate: map[string]*Caller{}}, map[string]bool{}
+	p := &policy{callers: map[string]*Caller{}, byCertificate: map[string]*Caller{}}
 	for i, e := range list.Callers {
+		if p.callers[e.Name] != nil {
+			return nil, fmt.Errorf("%s: two callers have the name %q", settings.File, e.Name)
+		}
 		if err := p.add(e, settings); err != nil {
 			return nil, fmt.Errorf("%s: caller %d, %q: %w", settings.File, i+1, e.Name, err)
 		}
-		if named[e.Name] {
-			return nil, fmt.Errorf("%s: two callers have the name %q", settings.File, e.Name)
-		}
-		named[e.Name] = true
 	}
 	return p, nil
 }
@@ -122,6 +128,7 @@ func (p *policy) add(e entry, settings Settings) error {
 	if err != nil {
 		return err
 	}
+	p.callers[e.Name] = caller
 	switch {
 	case len(e.TokenSHA256) == 0 && len(e.Certificate) == 0 && len(e.Claims) == 0:
 		return errors.New("nothing tells who it is; give tokenSHA256, certificate or claims")
@@ -142,15 +149,49 @@ func (p *policy) add(e entry, settings Settings) error {
 		p.tokens = append(p.tokens, token)
 	}
 	for _, name := range e.Certificate {
-		if name == "" || p.byCertificate[name] != nil {
-			return fmt.Errorf("certificate: %q is no name, or that of another entry", name)
+		if name == "" {
+			return errors.New("certificate: a name is empty")
+		}
+		if other := p.byCertificate[name]; other != nil {
+			return fmt.Errorf("certificate: %q is that of %q too", name, other.Name)
 		}
 		p.byCertificate[name] = caller
+	}
+	for name, value := range e.Claims {
+		if name == "" || value == "" {
+			return fmt.Errorf("claims: %q has no name or no value; a token without the claim would not be told from others", name)
+		}
+	}
+	if slices.ContainsFunc(p.claims, func(other claimsOf) bool { return maps.Equal(other.claims, e.Claims) }) {
+		return errors.New("claims: another entry has the same ones, and would take all their tokens")
 	}
 	if len(e.Claims) > 0 {
 		p.claims = append(p.claims, claimsOf{e.Claims, caller})
 	}
 	return nil
+}
+
+// accounts are those that callers may ask by name.
+func (p *policy) accounts() []string {
+	all := map[string]bool{}
+	for _, caller := range p.callers {
+		maps.Copy(all, caller.accounts)
+	}
+	delete(all, anyAccount)
+	return slices.Sorted(maps.Keys(all))
+}
+
+// anyAccount stands for all of them.
+const anyAccount = "*"
+
+// keepRates goes on counting the requests of callers whose rate stays the same.
+func (p *policy) keepRates(before *policy) {
+	for name, caller := range p.callers {
+		known := before.callers[name]
+		if known != nil && known.limit != nil && caller.limit != nil && known.limit.Limit() == caller.limit.Limit() {
+			caller.limit = known.limit
+		}
+	}
 }
 
 // caller is who the entry is about.
@@ -175,7 +216,7 @@ func (e entry) caller(requestsPerSecond float64) (*Caller, error) {
 		}
 		caller.accounts[account] = true
 	}
-	caller.everything = caller.accounts["*"]
+	caller.everything = caller.accounts[anyAccount]
 	return caller, nil
 }
 

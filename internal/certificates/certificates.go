@@ -32,6 +32,7 @@ type Certificates struct {
 type loaded struct {
 	config                *tls.Config
 	serverEnds, clientEnd time.Time
+	roots                 map[string]bool // of client certificates, by their DER
 }
 
 // Load reads the files, and fails where they do not fit together.
@@ -46,17 +47,29 @@ func (c *Certificates) Reload() error {
 	if err != nil {
 		return fmt.Errorf("%s and %s: %w", c.files.Cert, c.files.Key, err)
 	}
+	if now := time.Now(); now.After(pair.Leaf.NotAfter) || now.Before(pair.Leaf.NotBefore) {
+		return fmt.Errorf("%s: the certificate is good from %s to %s, and not now", c.files.Cert,
+			pair.Leaf.NotBefore.UTC().Format(time.RFC3339), pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
 	next := &loaded{
 		config:     &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
 		serverEnds: pair.Leaf.NotAfter,
 	}
 	if c.files.ClientCA != "" {
-		roots, ends, err := readRoots(c.files.ClientCA)
+		roots, err := readRoots(c.files.ClientCA)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.files.ClientCA, err)
 		}
 		// Who has no certificate may have a token, and health is for everybody.
-		next.config.ClientAuth, next.config.ClientCAs, next.clientEnd = tls.VerifyClientCertIfGiven, roots, ends
+		next.config.ClientAuth, next.config.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
+		next.roots = map[string]bool{}
+		for _, root := range roots {
+			next.config.ClientCAs.AddCert(root)
+			next.roots[string(root.Raw)] = true
+			if next.clientEnd.IsZero() || root.NotAfter.Before(next.clientEnd) {
+				next.clientEnd = root.NotAfter
+			}
+		}
 	}
 	c.now.Store(next)
 	return nil
@@ -79,14 +92,13 @@ func (c *Certificates) Expire() (server, clientCA time.Time) {
 	return now.serverEnds, now.clientEnd
 }
 
-// readRoots reads certificates, and tells when the first of them ends.
-func readRoots(file string) (*x509.CertPool, time.Time, error) {
+// readRoots reads certificates, one at least.
+func readRoots(file string) ([]*x509.Certificate, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
-	pool := x509.NewCertPool()
-	var ends time.Time
+	var roots []*x509.Certificate
 	for {
 		var block *pem.Block
 		if block, content = pem.Decode(content); block == nil {
@@ -97,28 +109,41 @@ func readRoots(file string) (*x509.CertPool, time.Time, error) {
 		}
 		root, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, err
 		}
-		pool.AddCert(root)
-		if ends.IsZero() || root.NotAfter.Before(ends) {
-			ends = root.NotAfter
-		}
+		roots = append(roots, root)
 	}
-	if ends.IsZero() {
-		return nil, time.Time{}, errors.New("there is no certificate in it")
+	if roots == nil {
+		return nil, errors.New("there is no certificate in it")
 	}
-	return pool, ends, nil
+	return roots, nil
 }
 
-// Names are what a client certificate names its holder: the names its issuer vouches for one by one, DNS names, URIs and mail
+// ClientNames are those of the client that a connection's handshake verified, as long as its certificates have not expired and
+// their root is still one that is trusted: a connection can be older than that.
+func (c *Certificates) ClientNames(state *tls.ConnectionState) []string {
+	now, roots := time.Now(), c.now.Load().roots
+	for _, chain := range state.VerifiedChains {
+		good := roots[string(chain[len(chain)-1].Raw)]
+		for _, certificate := range chain {
+			good = good && now.Before(certificate.NotAfter)
+		}
+		if good {
+			return names(chain[0])
+		}
+	}
+	return nil
+}
+
+// names are what a client certificate calls its holder: the names its issuer vouches for one by one, DNS names, URIs and mail
 // addresses, or where it has none the common name.
-func Names(leaf *x509.Certificate) []string {
-	names := append(append([]string{}, leaf.DNSNames...), leaf.EmailAddresses...)
+func names(leaf *x509.Certificate) []string {
+	all := append(append([]string{}, leaf.DNSNames...), leaf.EmailAddresses...)
 	for _, uri := range leaf.URIs {
-		names = append(names, uri.String())
+		all = append(all, uri.String())
 	}
-	if len(names) == 0 && leaf.Subject.CommonName != "" {
-		names = append(names, leaf.Subject.CommonName)
+	if len(all) == 0 && leaf.Subject.CommonName != "" {
+		all = append(all, leaf.Subject.CommonName)
 	}
-	return names
+	return all
 }

@@ -3,17 +3,13 @@ package certificates_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/zoneusage/zoneusage/internal/certificates"
@@ -130,6 +126,8 @@ func TestClientCertificatesAreVerified(t *testing.T) {
 
 func TestFilesThatCannotWork(t *testing.T) {
 	ca, dir := certtest.NewCA(t), t.TempDir()
+	expired, itsKey := certtest.Write(t, t.TempDir(), ca.Issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Second) }))
+	early, earlyKey := certtest.Write(t, t.TempDir(), ca.Issue(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }))
 	cert, key := certtest.Write(t, dir, ca.Issue(t, nil))
 	empty := filepath.Join(dir, "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -137,6 +135,7 @@ func TestFilesThatCannotWork(t *testing.T) {
 	}
 	for _, files := range []certificates.Files{
 		{Cert: "nowhere", Key: key}, {Cert: cert, Key: empty}, {Cert: cert, Key: cert}, {Cert: cert, Key: key, ClientCA: empty},
+		{Cert: expired, Key: itsKey}, {Cert: early, Key: earlyKey},
 		{Cert: cert, Key: key, ClientCA: "nowhere"}, {Cert: cert, Key: key, ClientCA: key},
 	} {
 		if _, err := certificates.Load(files); err == nil {
@@ -145,24 +144,49 @@ func TestFilesThatCannotWork(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
-	spiffe, err := url.Parse("spiffe://example.internal/billing")
+// What a handshake verified counts until the certificate expires, or its root is taken out.
+func TestAConnectionIsNoOlderThanItsCertificates(t *testing.T) {
+	ca, other := certtest.NewCA(t), certtest.NewCA(t)
+	dir := t.TempDir()
+	cert, key := certtest.Write(t, dir, ca.Issue(t, nil))
+	roots := filepath.Join(dir, "roots")
+	copyFile(t, ca.File, roots)
+	certs, err := certificates.Load(certificates.Files{Cert: cert, Key: key, ClientCA: roots})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, test := range map[string]struct {
-		leaf x509.Certificate
-		want []string
-	}{
-		"every kind": {x509.Certificate{
-			DNSNames: []string{"a.internal"}, EmailAddresses: []string{"a@example.com"}, URIs: []*url.URL{spiffe},
-			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, Subject: pkix.Name{CommonName: "b"},
-		}, []string{"a.internal", "a@example.com", "spiffe://example.internal/billing"}},
-		"the common name alone": {x509.Certificate{Subject: pkix.Name{CommonName: "b"}}, []string{"b"}},
-		"none":                  {x509.Certificate{}, []string{}},
-	} {
-		if diff := cmp.Diff(test.want, certificates.Names(&test.leaf)); diff != "" {
-			t.Errorf("%s: (-want +got)\n%s", name, diff)
+	state := func(leaf tls.Certificate) *tls.ConnectionState {
+		chains, err := leaf.Leaf.Verify(x509.VerifyOptions{Roots: ca.Pool(), CurrentTime: leaf.Leaf.NotBefore, KeyUsages: leaf.Leaf.ExtKeyUsage})
+		if err != nil {
+			t.Fatal(err)
 		}
+		return &tls.ConnectionState{VerifiedChains: chains}
+	}
+	good := state(ca.Issue(t, func(c *x509.Certificate) { c.NotBefore = time.Now() }, "a.internal"))
+	expired := state(ca.Issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "a.internal"))
+	check := func(state *tls.ConnectionState, want int) {
+		t.Helper()
+		if got := certs.ClientNames(state); len(got) != want {
+			t.Errorf("its names are %v, want %d", got, want)
+		}
+	}
+	check(good, 1)
+	check(expired, 0)
+	check(&tls.ConnectionState{}, 0)
+	copyFile(t, other.File, roots)
+	if err := certs.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	check(good, 0)
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, content, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -59,10 +59,10 @@ func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, loaded 
 // tell logs how it was read.
 func (s Source) tell(log *slog.Logger, err error) {
 	if err != nil {
-		log.Error("files cannot be read again, so what they held before stays", "source", s.Name, "cause", err.Error())
+		log.Error("files cannot be read again, so what they held before stays", "file", s.Name, "cause", err.Error())
 		return
 	}
-	log.Info("files are read again", "source", s.Name)
+	log.Info("files are read again", "file", s.Name)
 }
 
 // digest is of the files' content; a file that cannot be read has none.

@@ -32,7 +32,7 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 		write(first, "1")
 		var log bytes.Buffer
 		var failing atomic.Bool
-		var loads, others int
+		var loads, others atomic.Int32
 		var ended []error
 		hangup := make(chan os.Signal)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -47,21 +47,21 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 				Source{
 					Name: "these", Files: func() []string { return []string{first, second} },
 					Load: func() error {
-						loads++
+						loads.Add(1)
 						if failing.Load() {
 							return errors.New("half of it")
 						}
 						return nil
 					},
 				},
-				Source{Name: "others", Files: func() []string { return nil }, Load: func() error { others++; return nil }})
+				Source{Name: "others", Files: func() []string { return nil }, Load: func() error { others.Add(1); return nil }})
 		})
-		check := func(what string, want int) {
+		check := func(what string, want int32) {
 			t.Helper()
 			time.Sleep(5 * time.Second) // so soon is a replaced certificate to be served
 			synctest.Wait()
-			if loads != want {
-				t.Errorf("%s: read %d times, want %d", what, loads, want)
+			if got := loads.Load(); got != want {
+				t.Errorf("%s: read %d times, want %d", what, got, want)
 			}
 		}
 		check("nothing changes", 0)
@@ -81,20 +81,20 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 		write(second, "2")
 		write(second, "3")
 		check("the same as before", 4)
-		if others != 0 {
-			t.Errorf("what did not change was read %d times", others)
+		if got := others.Load(); got != 0 {
+			t.Errorf("what did not change was read %d times", got)
 		}
 		hangup <- os.Interrupt
 		check("a signal", 5)
-		if others != 1 {
-			t.Errorf("at a signal the others were read %d times, want once", others)
+		if got := others.Load(); got != 1 {
+			t.Errorf("at a signal the others were read %d times, want once", got)
 		}
 		cancel()
 		running.Wait()
 		if len(ended) != 6 || ended[3] == nil || errors.Join(ended[0], ended[1], ended[2], ended[4], ended[5]) != nil {
 			t.Errorf("told %v", ended)
 		}
-		if got := strings.Count(log.String(), "source=these"); got != 5 || !strings.Contains(log.String(), "half of it") {
+		if got := strings.Count(log.String(), "file=these"); got != 5 || !strings.Contains(log.String(), "half of it") {
 			t.Errorf("want a line a time, and why it failed, in\n%s", log.String())
 		}
 	})

@@ -20,7 +20,7 @@ var (
 	laneSpacing  = accountGauge("lane_spacing_seconds", "Time between two calls now.")
 	laneAllowed  = accountGauge("lane_allowed_spacing_seconds", "Time between two calls by what the account is said to allow.")
 	laneClosed   = accountGauge("lane_closed",
-		"Whether no call is made: Control Center keeps failing, or refuses the credentials.", labelReason)
+		"Whether no call is made for a while: Control Center keeps failing, or refuses the credentials.", labelReason)
 )
 
 func accountGauge(name, help string, labels ...string) *prometheus.Desc {
@@ -52,7 +52,7 @@ func (c *accounts) Collect(metrics chan<- prometheus.Metric) {
 		gauge(laneAllowed, state.Lane.AllowedSpacing.Seconds())
 		for _, reason := range []jasperclient.ClosedReason{jasperclient.ClosedFailing, jasperclient.ClosedCredentials} {
 			closed := 0.0
-			if state.Lane.Closed == reason {
+			if state.Lane.Closed == reason && state.Lane.Shut() {
 				closed = 1
 			}
 			gauge(laneClosed, closed, string(reason))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -48,7 +49,8 @@ func NewAdmin(metrics *Metrics, withHealth func(http.Handler) http.Handler, log 
 // loopbackOnly refuses peers on other machines: a profile shows what is in memory, and takes time to make.
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isLoopback(r.RemoteAddr) {
+		// A page of another host can lead a browser here, but not under a name of this machine.
+		if named := strings.HasPrefix(r.Host, "localhost:") || isLoopback(r.Host); !named || !isLoopback(r.RemoteAddr) {
 			http.Error(w, "profiles are for callers on this machine alone; forward the port to it, and ask its loopback address",
 				http.StatusForbidden)
 			return

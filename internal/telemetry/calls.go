@@ -68,6 +68,9 @@ func (m *Metrics) Called(call service.Call) {
 		code = codes.Unknown
 	}
 	through.byCode[code].Inc()
+	if refused := m.refusals[call.Reason]; refused != nil {
+		refused.Inc()
+	}
 	through.duration.Observe(call.Took.Seconds())
 	if call.Source == "" {
 		return
@@ -87,4 +90,15 @@ func (m *Metrics) addAnswers(account string) {
 		next[account][source] = m.given.WithLabelValues(account, source)
 	}
 	m.answers.Store(&next)
+}
+
+// newRefusals makes the counters of callers who were not let in, from 0.
+func (m *Metrics) newRefusals() map[string]prometheus.Counter {
+	refusals := map[string]prometheus.Counter{}
+	for _, reason := range []string{
+		"CREDENTIALS_MISSING", "CREDENTIALS_INVALID", "NOT_ALLOWED", "CALLER_RATE_LIMITED", "ISSUER_UNAVAILABLE",
+	} {
+		refusals[reason] = m.refused.WithLabelValues(reason)
+	}
+	return refusals
 }

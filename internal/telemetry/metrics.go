@@ -41,6 +41,8 @@ type Metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	calls     map[string]*[len(doors)]door // by method
+	refused   *prometheus.CounterVec
+	refusals  map[string]prometheus.Counter // by reason
 
 	mu      sync.Mutex // of changes to answers
 	answers atomic.Pointer[map[string]sources]
@@ -60,6 +62,7 @@ func New(version, revision string) *Metrics {
 			"Calls of UsageService that have ended, and requests that the REST door refused, by gRPC code.",
 			labelMethod, labelDoor, labelCode),
 		durations: histograms("request_duration_seconds", "How long they took.", requestBuckets(), labelMethod, labelDoor),
+		refused:   counters("callers_refused_total", "Requests whose caller was not let in, by the error's reason.", labelReason),
 		given: counters("answers_total",
 			"Answers given, by where they are from: live, joined (another question's call), cache or stale.", labelAccount, labelSource),
 		lanes:       newLaneVectors(),
@@ -68,11 +71,11 @@ func New(version, revision string) *Metrics {
 			"When the certificate expires; of several, the first that does.", labelCertificate),
 		reloads: gauges("reload_failed", "Whether the last try to read the file again failed.", labelFile),
 	}
-	m.calls = m.newCalls()
+	m.calls, m.refusals = m.newCalls(), m.newRefusals()
 	m.answers.Store(&map[string]sources{})
 	build := gauges("build_info", "What is running; always 1.", "version", "revision", "go_version")
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
-	m.registry.MustRegister(build, m.requests, m.durations, m.given, m.connections, m.expiry, m.reloads,
+	m.registry.MustRegister(build, m.requests, m.durations, m.refused, m.given, m.connections, m.expiry, m.reloads,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.lanes.collectors()...)
 	return m

@@ -150,9 +150,14 @@ func TestConnectionsAreCounted(t *testing.T) {
 
 // admin asks the operator's door as a caller from an address.
 func admin(metrics *telemetry.Metrics, method, path, addr string) *httptest.ResponseRecorder {
+	return adminUnder(metrics, "localhost:9091", method, path, addr)
+}
+
+// adminUnder asks it under a host's name.
+func adminUnder(metrics *telemetry.Metrics, host, method, path, addr string) *httptest.ResponseRecorder {
 	healthy := func(next http.Handler) http.Handler { return next }
 	recorder, req := httptest.NewRecorder(), httptest.NewRequest(method, path, nil)
-	req.RemoteAddr = addr
+	req.RemoteAddr, req.Host = addr, host
 	telemetry.NewAdmin(metrics, healthy, slog.New(slog.DiscardHandler)).Handler.ServeHTTP(recorder, req)
 	return recorder
 }
@@ -178,6 +183,19 @@ func TestProfilesAreForLoopbackAlone(t *testing.T) {
 			if got.Code != want || (want == http.StatusForbidden && !strings.Contains(got.Body.String(), "this machine")) {
 				t.Errorf("%s from %q: HTTP status %d\n%s", path, addr, got.Code, got.Body)
 			}
+		}
+	}
+}
+
+// A browser on this machine can be led here by a page of another host, but under that host's name.
+func TestProfilesAreForNoOtherHostsPages(t *testing.T) {
+	metrics, _ := newMetrics()
+	for host, want := range map[string]int{
+		"localhost:9091": http.StatusOK, "127.0.0.1:9091": http.StatusOK, "[::1]:9091": http.StatusOK,
+		"example.com:9091": http.StatusForbidden, "localhost.example.com:9091": http.StatusForbidden, "": http.StatusForbidden,
+	} {
+		if got := adminUnder(metrics, host, http.MethodGet, "/debug/pprof/cmdline", "127.0.0.1:1"); got.Code != want {
+			t.Errorf("%q: HTTP status %d, want %d", host, got.Code, want)
 		}
 	}
 }

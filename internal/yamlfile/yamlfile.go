@@ -21,7 +21,7 @@ func Read(file string, settings any) error {
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(settings); err != nil {
+	if err := decoder.Decode(settings); err != nil && !errors.Is(err, io.EOF) { // nothing at all is a document of nothing
 		return fmt.Errorf("%s: %w", file, withoutValues(err))
 	}
 	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {

@@ -1,0 +1,63 @@
+package service
+
+import (
+	"bytes"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/time/rate"
+	"google.golang.org/grpc/credentials"
+)
+
+// toldHandshakes logs the gRPC handshakes that fail, as net/http does at the REST door; one a second at most, since strangers can
+// make any number of them.
+type toldHandshakes struct {
+	credentials.TransportCredentials
+	logger *slog.Logger
+	seldom *rate.Sometimes
+}
+
+func tellHandshakes(transport credentials.TransportCredentials, logger *slog.Logger) credentials.TransportCredentials {
+	return toldHandshakes{transport, logger, &rate.Sometimes{Interval: time.Second}}
+}
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (t toldHandshakes) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	secured, info, err := t.TransportCredentials.ServerHandshake(conn)
+	if err != nil {
+		t.seldom.Do(func() {
+			t.logger.Warn("a TLS handshake failed", "door", doorGRPC, "peer", conn.RemoteAddr().String(), "cause", err.Error())
+		})
+	}
+	return secured, info, err
+}
+
+// Clone implements credentials.TransportCredentials.
+func (t toldHandshakes) Clone() credentials.TransportCredentials {
+	return toldHandshakes{t.TransportCredentials.Clone(), t.logger, t.seldom}
+}
+
+// restErrors is what net/http logs, with as few failed handshakes.
+func restErrors(logger *slog.Logger) *log.Logger {
+	out := slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
+	out.SetOutput(seldomHandshakes{out.Writer(), &rate.Sometimes{Interval: time.Second}})
+	return out
+}
+
+type seldomHandshakes struct {
+	io.Writer
+	seldom *rate.Sometimes
+}
+
+// Write implements io.Writer.
+func (w seldomHandshakes) Write(line []byte) (n int, err error) {
+	if !bytes.Contains(line, []byte("TLS handshake error")) {
+		return w.Writer.Write(line)
+	}
+	n = len(line)
+	w.seldom.Do(func() { n, err = w.Writer.Write(line) })
+	return n, err
+}
