@@ -49,7 +49,8 @@ func newCaller(t *testing.T, at addresses, config *tls.Config, token string) *ca
 	t.Helper()
 	c := &caller{at: at, config: config, token: token}
 	c.conn = c.dial(t)
-	transport := &http.Transport{TLSClientConfig: config.Clone(), ForceAttemptHTTP2: true}
+	// All that wait when a connection has ended would make one each.
+	transport := &http.Transport{TLSClientConfig: config.Clone(), ForceAttemptHTTP2: true, MaxConnsPerHost: 4}
 	c.http = &http.Client{Transport: transport}
 	t.Cleanup(func() {
 		_ = c.conn.Close()
