@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -16,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/zoneusage/zoneusage/internal/loopback"
 )
 
 const (
@@ -200,7 +201,7 @@ func parseBaseURL(raw string) (*url.URL, error) {
 		return nil, errors.New("jasperclient: credentials do not belong in the base URL")
 	case base.RawQuery != "" || base.Fragment != "":
 		return nil, errors.New("jasperclient: the base URL takes neither query nor fragment")
-	case base.Scheme == "http" && !isLoopback(base.Hostname()):
+	case base.Scheme == "http" && !loopback.Is(base.Hostname()):
 		return nil, fmt.Errorf("jasperclient: plain http to %s would show the API key to the network; use https", base.Host)
 	}
 	path := strings.TrimSuffix(strings.TrimRight(base.Path, "/"), apiPath)
@@ -209,11 +210,6 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	}
 	base.Host, base.Path, base.RawPath = strings.ToLower(base.Host), path+apiPath, ""
 	return base, nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 // UsageInZone asks Control Center for a device's usage in one billing cycle, by rate plan and zone, when the account's

@@ -50,7 +50,7 @@ func (d doorkeeper) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
 	if question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest); ok {
 		d.name(ctx, question)
 	}
-	caller, err := d.admit(ctx, credentialsOf(ctx, d.certificates))
+	caller, err := d.admit(ctx, d.credentialsOf(ctx))
 	if err == nil {
 		err = d.allowRequest(caller, req)
 	}
@@ -107,7 +107,7 @@ func (d doorkeeper) allow(caller *callers.Caller, name string) error {
 }
 
 // credentialsOf is what a call to the gRPC server shows of its caller, through whichever door it came.
-func credentialsOf(ctx context.Context, verified *certificates.Certificates) callers.Credentials {
+func (d doorkeeper) credentialsOf(ctx context.Context) callers.Credentials {
 	_, addr := originOf(ctx)
 	shown := callers.Credentials{Host: hostOf(addr), Authorization: metadata.ValueFromIncomingContext(ctx, authorizationHeader)}
 	from, ok := peer.FromContext(ctx)
@@ -117,24 +117,30 @@ func credentialsOf(ctx context.Context, verified *certificates.Certificates) cal
 		shown.Certificate = metadata.ValueFromIncomingContext(ctx, certificateHeader)
 	default:
 		if tls, ok := from.AuthInfo.(credentials.TLSInfo); ok {
-			shown.Certificate = verified.ClientNames(&tls.State)
+			shown.Certificate = d.certificates.ClientNames(&tls.State)
 		}
 	}
 	return shown
 }
 
 // restCredentials is what a REST request shows of its caller.
-func restCredentials(r *http.Request, verified *certificates.Certificates) callers.Credentials {
-	shown := callers.Credentials{Host: hostOf(r.RemoteAddr), Authorization: r.Header.Values(authorizationHeader)}
-	if r.TLS != nil {
-		shown.Certificate = verified.ClientNames(r.TLS)
+func (d doorkeeper) restCredentials(r *http.Request) callers.Credentials {
+	return callers.Credentials{
+		Host: hostOf(r.RemoteAddr), Authorization: r.Header.Values(authorizationHeader), Certificate: d.restNames(r),
 	}
-	return shown
+}
+
+// restNames are the names in the certificate of a REST request's caller; none where it has none.
+func (d doorkeeper) restNames(r *http.Request) []string {
+	if r.TLS == nil {
+		return nil
+	}
+	return d.certificates.ClientNames(r.TLS)
 }
 
 // passCertificate is a runtime.WithMetadata: it takes the certificate's names from door to door.
 func (d doorkeeper) passCertificate(_ context.Context, r *http.Request) metadata.MD {
-	if names := restCredentials(r, d.certificates).Certificate; names != nil {
+	if names := d.restNames(r); names != nil {
 		return metadata.MD{certificateHeader: names}
 	}
 	return nil

@@ -128,7 +128,7 @@ func (g *gateway) admit(w http.ResponseWriter, r *http.Request, name string) err
 	if account != nil {
 		recordOf(r.Context()).account = account.Name
 	}
-	caller, err := g.keeper.admit(r.Context(), restCredentials(r, g.keeper.certificates))
+	caller, err := g.keeper.admit(r.Context(), g.keeper.restCredentials(r))
 	if err == nil {
 		err = g.keeper.allow(caller, name)
 	}

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/zoneusage/zoneusage/internal/loopback"
 )
 
 // doorFlags are where the service listens, and what it takes from there.
@@ -51,8 +53,7 @@ func (f *doorFlags) check(secure securityFlags) error {
 // isLoopback reports whether only this machine can reach the address.
 func isLoopback(addr string) bool {
 	host, _, _ := net.SplitHostPort(addr) // without a port it is no address
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	return loopback.Is(host)
 }
 
 func (f *doorFlags) listen(ctx context.Context) (grpcListener, httpListener net.Listener, err error) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/zoneusage/zoneusage/internal/loopback"
 )
 
 // IssuerSettings are whose JWTs are taken.
@@ -39,6 +40,7 @@ func Algorithms() []string {
 type Issuer struct {
 	settings IssuerSettings
 	config   *oidc.Config
+	signed   []jose.SignatureAlgorithm // that are taken
 	keys     *keySet
 	file     string // of the keys; empty where they come by HTTP
 }
@@ -67,6 +69,9 @@ func NewIssuer(settings IssuerSettings) (*Issuer, error) {
 		}
 	}
 	i := &Issuer{settings: settings, config: &oidc.Config{ClientID: settings.Audience, SupportedSigningAlgs: settings.Algorithms}}
+	for _, name := range settings.Algorithms {
+		i.signed = append(i.signed, jose.SignatureAlgorithm(name))
+	}
 	switch {
 	case settings.JWKS == "":
 		i.keys = newKeySet(i.discover)
@@ -102,7 +107,7 @@ func (i *Issuer) Run(ctx context.Context, fetched func(err error)) {
 
 // verify checks the signature, issuer, audience and times of a JWT, and gives its claims.
 func (i *Issuer) verify(ctx context.Context, token string) (map[string]any, error) {
-	check := &signatureCheck{keys: i.keys, algorithms: i.settings.Algorithms}
+	check := &signatureCheck{keys: i.keys, algorithms: i.signed}
 	checked, err := oidc.NewVerifier(i.settings.URL, check, i.config).Verify(ctx, token)
 	claims := map[string]any{}
 	if err == nil {
@@ -128,9 +133,7 @@ func checkURL(raw string) error {
 	if parsed.User != nil {
 		return errors.New("has a user or a password in it, which do not belong there")
 	}
-	ip := net.ParseIP(parsed.Hostname())
-	loopback := parsed.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())
-	if parsed.Scheme != "https" && (parsed.Scheme != "http" || !loopback) {
+	if parsed.Scheme != "https" && (parsed.Scheme != "http" || !loopback.Is(parsed.Hostname())) {
 		return errors.New("has to begin with https://: whoever can answer in its place decides who may call")
 	}
 	return nil

@@ -83,18 +83,14 @@ func (s *keySet) refresh(ctx context.Context) error {
 // A signatureCheck checks the signature of one token; it implements oidc.KeySet, whose errors its caller does not pass on.
 type signatureCheck struct {
 	keys        *keySet
-	algorithms  []string
+	algorithms  []jose.SignatureAlgorithm
 	unavailable error // why the keys could not be had
 }
 
 // VerifySignature implements oidc.KeySet. A token of a key that is not known waits for the next keys, unless they have just
 // been fetched.
 func (c *signatureCheck) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	var algorithms []jose.SignatureAlgorithm
-	for _, name := range c.algorithms {
-		algorithms = append(algorithms, jose.SignatureAlgorithm(name))
-	}
-	signed, err := jose.ParseSignedCompact(token, algorithms)
+	signed, err := jose.ParseSignedCompact(token, c.algorithms)
 	if err != nil {
 		return nil, err
 	}
