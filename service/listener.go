@@ -40,8 +40,8 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if tracked, err := l.track(conn); tracked != nil || err != nil {
 			return tracked, err
 		}
-		_ = conn.Close() // nobody has it
 		l.full()
+		_ = conn.Close() // nobody has it
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -268,6 +269,12 @@ func TestShutdownCutsOffWhatOutlastsIt(t *testing.T) {
 	}
 	if got := <-got; codes.Code(got.status.GetCode()) != codes.Unavailable {
 		t.Errorf("the call got %v", got.status)
+	}
+	for len(r.lines(t)) == 0 { // it is written when the call's handler has ended
+		runtime.Gosched()
+	}
+	if line := r.lines(t)[0]; line["code"] != "Unavailable" || !strings.Contains(line["cause"].(string), "cut off") {
+		t.Errorf("the log has %v, want that the call was cut off", line)
 	}
 }
 
