@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -110,4 +111,21 @@ func (cfg Config) bounds() []grpc.ServerOption {
 		options = append(options, grpc.Creds(tellHandshakes(credentials.NewTLS(cfg.Certificates.Config()), cfg.Logger)))
 	}
 	return options
+}
+
+// restServer is the REST door's, with bounds of the same kind.
+func (cfg Config) restServer(handler http.Handler) *http.Server {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      cfg.MaxTimeout + writeMargin,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          restErrors(cfg.Logger),
+	}
+	if cfg.Certificates != nil {
+		server.TLSConfig = cfg.Certificates.Config()
+	}
+	return server
 }

@@ -91,18 +91,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.conn.Close())
 	}
-	s.http = &http.Server{
-		Handler:           s.WithHealth(withCORS(cfg.CORSOrigins, gateway)),
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      cfg.MaxTimeout + writeMargin,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          restErrors(cfg.Logger),
-	}
-	if cfg.Certificates != nil {
-		s.http.TLSConfig = cfg.Certificates.Config()
-	}
+	s.http = cfg.restServer(s.WithHealth(withCORS(cfg.CORSOrigins, gateway)))
 	return s, nil
 }
 
