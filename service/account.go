@@ -2,12 +2,10 @@ package service
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
-	"google.golang.org/grpc/metadata"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/jasperclient"
@@ -48,9 +46,9 @@ type account struct {
 
 // A flight is a query on its way to Control Center.
 type flight struct {
-	query jasperclient.UsageQuery
-	call  *jasperclient.Call
-	ends  time.Time // when the cycle of its answer does; set before the call's callers have the answer
+	query  jasperclient.UsageQuery
+	call   *jasperclient.Call
+	landed *answer // what came of it, nil for nothing to keep; set before the call's callers have the outcome
 }
 
 func newAccount(a Account, cfg AnswerConfig) *account {
@@ -67,9 +65,10 @@ func newAccount(a Account, cfg AnswerConfig) *account {
 
 // A question is a query, and what its caller takes for an answer.
 type question struct {
-	query  jasperclient.UsageQuery
-	maxAge *time.Duration // nil: the caller does not say
-	caller jasperclient.Caller
+	query    jasperclient.UsageQuery
+	maxAge   *time.Duration // nil: the caller does not say
+	caller   jasperclient.Caller
+	deadline time.Time // after which the caller does not wait; zero: its context says
 }
 
 // whole is the query without its filters.
@@ -78,132 +77,123 @@ func whole(query jasperclient.UsageQuery) jasperclient.UsageQuery {
 	return query
 }
 
-// servedBy are the queries whose answers can serve the question: its own and, if it has filters, the one without them.
-func (q question) servedBy() []jasperclient.UsageQuery {
-	if whole := whole(q.query); whole != q.query {
-		return []jasperclient.UsageQuery{q.query, whole}
-	}
-	return []jasperclient.UsageQuery{q.query}
-}
-
 // A finding is the answer to one question.
 type finding struct {
-	usage  *jasperclient.DeviceUsage
-	err    error // in place of usage
+	*answer
+	err    error // in place of the answer's forms
 	source string
 	age    time.Duration // of an answer that is not live
 }
 
-// header says where an answer is from, and how old it is; nothing of a refusal that is not kept.
-func (f finding) header() metadata.MD {
-	switch {
-	case f.source == sourceCache || f.source == sourceStale:
-		return metadata.Pairs(headerSource, f.source, headerAge, strconv.Itoa(int(f.age.Seconds())))
-	case f.err == nil:
-		return metadata.Pairs(headerSource, sourceLive)
-	}
-	return nil
-}
-
 // isAnswer reports whether the finding is what Control Center says of the device, which can be that it knows none.
-func (f finding) isAnswer() bool {
-	return f.err == nil || reasonOf(f.err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND
-}
+func (f finding) isAnswer() bool { return f.err == nil || isUnknownDevice(f.err) }
 
 // ask answers a question from what is kept, or else with one call of Control Center for all who ask the same.
 func (a *account) ask(ctx context.Context, q question) finding {
-	found := a.find(ctx, q, q.servedBy())
+	if kept, ok := a.fresh(q); ok {
+		return kept
+	}
+	if !q.deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, q.deadline)
+		defer cancel()
+	}
+	found := a.fly(ctx, q, true)
 	if a.cfg.ServeStale == 0 || q.maxAge != nil || reasonOf(found.err) != usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE {
 		return found
 	}
-	stale := a.kept(q, sourceStale, func(kept *answer, now time.Time) bool {
+	stale, ok := a.kept(q, sourceStale, func(kept *answer, now time.Time) bool {
 		return kept.err == nil && kept.within(a.cfg.ServeStale, now)
 	})
-	if stale != nil {
-		return *stale
+	if ok {
+		return stale
 	}
 	return found
 }
 
-// find does so by the answers and flights of the queries.
-func (a *account) find(ctx context.Context, q question, queries []jasperclient.UsageQuery) finding {
-	kept, flight, source, err := a.join(ctx, q, queries)
+// fly asks Control Center, with a call for the question alone or, if that may be, one that is for more.
+func (a *account) fly(ctx context.Context, q question, forMore bool) finding {
+	kept, flight, source, err := a.board(ctx, q, forMore)
 	switch {
-	case kept != nil:
-		return *kept
 	case err != nil:
 		return finding{err: err}
+	case flight == nil:
+		return kept
 	}
 	came := time.Now()
 	defer recordOf(ctx).follow(flight.call)
-	usage, err := flight.call.Wait(ctx)
-	if err == nil && !flight.ends.IsZero() && !came.Before(flight.ends) {
-		return a.find(ctx, q, queries) // the call was on its way when its cycle ended, and the question came after that
+	if _, err = flight.call.Wait(ctx); err != nil {
+		return finding{err: err, source: source}
 	}
-	if err == nil && flight.query != q.query {
-		if usage = filtered(usage, q.query); usage == nil {
-			return a.find(ctx, q, queries[:1])
+	landed := flight.landed
+	if !landed.ends.IsZero() && !came.Before(landed.ends) {
+		return a.fly(ctx, q, forMore) // the call was on its way when its cycle ended, and the question came after that
+	}
+	if flight.query != q.query {
+		if landed = landed.part(q.query); landed == nil {
+			return a.fly(ctx, q, false)
 		}
 	}
-	return finding{usage: usage, err: err, source: source}
+	return finding{answer: landed, err: landed.err, source: source}
 }
 
-// join gives the kept answer to the question, or else a flight to wait for, one of the queries' or a new one, and what that
-// makes the source of the answer.
-func (a *account) join(
-	ctx context.Context, q question, queries []jasperclient.UsageQuery,
-) (_ *finding, _ *flight, source string, _ error) {
-	fresh := func(kept *answer, now time.Time) bool { return kept.fresh(q.maxAge, now) }
-	if kept := a.kept(q, sourceCache, fresh); kept != nil {
-		return kept, nil, "", nil
-	}
+// board gives the kept answer to the question, or else a flight to wait for, one there is or a new one, and what that makes
+// the source of the answer.
+func (a *account) board(ctx context.Context, q question, forMore bool) (_ finding, _ *flight, source string, _ error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if kept := a.kept(q, sourceCache, fresh); kept != nil { // of a flight that landed in between
+	if kept, ok := a.fresh(q); ok { // of a flight that landed in between
 		return kept, nil, "", nil
 	}
 	maxAge := currentFor
 	if q.maxAge != nil {
 		maxAge = *q.maxAge
 	}
-	for _, query := range queries {
-		if flight := a.flights[query]; flight != nil && flight.call.Join(q.caller, maxAge) {
-			return nil, flight, sourceJoined, nil
+	for _, query := range []jasperclient.UsageQuery{q.query, whole(q.query)} {
+		flight := a.flights[query]
+		if flight != nil && (forMore || query == q.query) && flight.call.Join(q.caller, maxAge) {
+			return finding{}, flight, sourceJoined, nil
 		}
 	}
 	flight, err := a.start(ctx, q)
-	return nil, flight, sourceLive, err
+	return finding{}, flight, sourceLive, err
+}
+
+// fresh is the kept answer that is young enough for the question.
+func (a *account) fresh(q question) (finding, bool) {
+	return a.kept(q, sourceCache, func(kept *answer, now time.Time) bool { return kept.fresh(q.maxAge, now) })
 }
 
 // kept is the youngest kept answer to the question that will do, its own or the part of the device's whole one that its
-// filters leave; nil for none.
-func (a *account) kept(q question, source string, will func(kept *answer, now time.Time) bool) *finding {
+// filters leave.
+func (a *account) kept(q question, source string, will func(kept *answer, now time.Time) bool) (finding, bool) {
 	now := time.Now()
-	var youngest *finding
-	for _, query := range q.servedBy() {
-		kept, ok := a.answers.GetIfPresent(query)
-		if !ok || !will(kept, now) {
-			continue
-		}
-		found := finding{kept.usage, kept.err, source, now.Sub(kept.sent)}
-		if kept.err == nil && query != q.query {
-			found.usage = filtered(kept.usage, q.query)
-		}
-		matches := found.usage != nil || found.err != nil
-		if matches && (youngest == nil || found.age < youngest.age) {
-			youngest = &found
+	own, ok := a.answers.GetIfPresent(q.query)
+	ok = ok && will(own, now)
+	if whole := whole(q.query); whole != q.query {
+		of, there := a.answers.GetIfPresent(whole)
+		if there && will(of, now) && (!ok || of.sent.After(own.sent)) {
+			if part := of.part(q.query); part != nil {
+				own, ok = part, true
+			}
 		}
 	}
-	return youngest
+	if !ok {
+		return finding{}, false
+	}
+	return finding{own, own.err, source, now.Sub(own.sent)}, true
 }
 
 // start starts a flight. Its answer is kept in the moment when it can no longer be joined.
 func (a *account) start(ctx context.Context, q question) (*flight, error) {
 	f := &flight{query: q.query}
 	call, err := a.Client.Start(ctx, q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
+		f.landed = newAnswer(q.query, usage, sent, err)
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		f.ends = a.keep(q.query, usage, sent, err)
+		if f.landed != nil {
+			a.keep(q.query, f.landed)
+		}
 		if a.flights[q.query] == f {
 			delete(a.flights, q.query)
 		}
@@ -216,21 +206,14 @@ func (a *account) start(ctx context.Context, q question) (*flight, error) {
 	return f, nil
 }
 
-// keep keeps an answer, unless it is older than the one there is, and gives the end of its cycle. That a device is not
-// known is an answer to whatever is asked of its cycle.
-func (a *account) keep(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, sent time.Time, err error) (ends time.Time) {
-	var kept *answer
-	switch {
-	case err == nil:
-		kept = newAnswer(query, usage, sent)
-	case reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND:
-		query, kept = whole(query), &answer{err: err, sent: sent}
-	default:
-		return ends
+// keep keeps an answer, unless it is older than the one there is. That a device is not known is an answer to whatever is
+// asked of its cycle.
+func (a *account) keep(query jasperclient.UsageQuery, landed *answer) {
+	if landed.err != nil && isUnknownDevice(landed.err) {
+		query = whole(query)
 	}
 	older, ok := a.answers.GetEntryQuietly(query)
-	if a.cfg.CacheBytes > 0 && (!ok || !older.Value.sent.After(sent)) {
-		a.answers.Set(query, kept)
+	if a.cfg.CacheBytes > 0 && (!ok || !older.Value.sent.After(landed.sent)) {
+		a.answers.Set(query, landed)
 	}
-	return kept.ends
 }

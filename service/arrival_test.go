@@ -2,67 +2,81 @@ package service
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
-// A caller may begin and cancel a hundred thousand calls a second: a timer of each for 10 seconds would be a million.
-func TestACancelledCallKeepsNoTimer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		call, err := new(arrivals).await(ctx, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		synctest.Wait()
-		if call.Value(messageAwaitedKey{}).(messageAwaited).timer.Stop() {
-			t.Error("its timer runs on")
-		}
-	})
+// A silentStream is a call whose message comes when its caller leaves or the server ends it, and then is none.
+type silentStream struct {
+	grpc.ServerTransportStream
+	ended chan struct{}
 }
 
-// As many calls as there are places wait for their message, however each of them ends.
+func (s *silentStream) WriteStatus(*status.Status) error {
+	close(s.ended)
+	return nil
+}
+
+func (*silentStream) SetTrailer(metadata.MD) error { return nil }
+
+func (s *silentStream) receive(any) error {
+	<-s.ended
+	return errors.New("the call has ended")
+}
+
+// begin makes so many calls that wait for their message, and returns them with what each got.
+func (a *arrivals) begin(ctx context.Context, n int) (calls []*silentStream, got chan error) {
+	got = make(chan error, n)
+	for range n {
+		call := &silentStream{ended: make(chan struct{})}
+		calls = append(calls, call)
+		go func() { got <- a.receive(grpc.NewContextWithServerTransportStream(ctx, call), call.receive, nil) }()
+	}
+	synctest.Wait()
+	return calls, got
+}
+
+// As many calls as there are places wait for their message, however each of them ends, and none waits longer than it may.
 func TestCallsWithoutAMessageAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		waiting := new(arrivals)
-		fill := func() (calls []context.Context, cancels []context.CancelFunc) {
-			t.Helper()
-			for range maxAwaited {
-				ctx, cancel := context.WithCancel(t.Context())
-				call, err := waiting.await(ctx, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				calls, cancels = append(calls, call), append(cancels, cancel)
-			}
-			if _, err := waiting.await(t.Context(), nil); status.Code(err) != codes.ResourceExhausted {
+		ctx, stop := context.WithCancel(t.Context())
+		waiting, swept := new(arrivals), make(chan struct{})
+		go func() { defer close(swept); waiting.sweep(ctx) }()
+		for range 2 { // the second time the places are free again
+			calls, got := waiting.begin(ctx, maxAwaited)
+			_, refused := waiting.begin(ctx, 1)
+			if err := <-refused; status.Code(err) != codes.ResourceExhausted {
 				t.Fatalf("one too many: %v", err)
 			}
-			return calls, cancels
+			for _, call := range calls[1:] { // their callers leave
+				close(call.ended)
+			}
+			for range calls[1:] {
+				<-got
+			}
+			time.Sleep(readTimeout - sweepEvery)
+			select {
+			case <-calls[0].ended:
+				t.Error("a call is ended before its time")
+			default:
+			}
+			begun := time.Now()
+			<-got // it is ended
+			if took := time.Since(begun); took > 2*sweepEvery {
+				t.Errorf("a call without a message is ended %v late", took)
+			}
 		}
-		calls, cancels := fill()
-		for i, call := range calls { // their messages come, and they end
-			arrived(call)
-			arrived(call)
-			cancels[i]()
+		if len(waiting.awaited) != 0 {
+			t.Errorf("%d calls are still known", len(waiting.awaited))
 		}
-		_, cancels = fill()
-		for _, cancel := range cancels { // their callers leave
-			cancel()
-		}
-		synctest.Wait()
-		calls, _ = fill()
-		time.Sleep(readTimeout) // they are ended
-		synctest.Wait()
-		if calls[0].Err() == nil {
-			t.Error("a call goes on without a message")
-		}
-		fill()
-		time.Sleep(readTimeout)
+		stop()
+		<-swept
 	})
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -23,8 +24,6 @@ const (
 	maxHeaderBytes = 64 << 10
 	// maxStreams is how many calls a connection may have under way. gRPC clients let those wait that are more.
 	maxStreams = 1000
-	// inProcessBuffer is the window of the connection between the doors.
-	inProcessBuffer = 256 << 10
 	// connectTimeout bounds a gRPC caller's handshake, for which a shutdown waits.
 	connectTimeout = 5 * time.Second
 	// readTimeout and idleTimeout bound what a caller can leave open: a request that has begun, and a connection without one.
@@ -56,8 +55,12 @@ type Config struct {
 	MaxConnectionAge time.Duration
 	// CORSOrigins are whose pages may call REST, such as https://usage.example.com.
 	CORSOrigins []string
-	// Logger gets one line per call. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.
+	// Logger gets what is to be told but calls. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.
 	Logger *slog.Logger
+	// AccessLog gets a line of JSON for each call, as slog's own handler would write it, in one Write; nil for none.
+	AccessLog io.Writer
+	// LogFullICCIDs leaves the ICCIDs in it whole, which else show their last four digits.
+	LogFullICCIDs bool
 	// SilentSuccesses is the percentage of successful calls that get no line, chosen at random.
 	SilentSuccesses float64
 	// Called, unless it is nil, is told of every call of UsageService that has ended, and of the requests that the REST door
@@ -79,15 +82,10 @@ func (cfg Config) check() error {
 	return nil
 }
 
-// interceptors are what every unary call passes, the first being the outermost.
-func (cfg Config) interceptors(log accessLog, keeper doorkeeper) []grpc.UnaryServerInterceptor {
-	chain := []grpc.UnaryServerInterceptor{
-		whenArrived, withRequestID, log.unary, withDeadline(cfg.DefaultTimeout, cfg.MaxTimeout), withRecovery, keeper.unary,
-	}
-	if cfg.TracerProvider != nil { // after the doorkeeper: a stranger may not have spans made
-		chain = append(chain, withSpan(cfg.TracerProvider))
-	}
-	return chain
+// passage is what every question passes.
+func (cfg Config) passage(usage *UsageService, keeper doorkeeper, log accessLog) *passage {
+	return &passage{usage: usage, keeper: keeper, log: log, tracer: newTracer(cfg.TracerProvider),
+		otherwise: cfg.DefaultTimeout, maxTimeout: cfg.MaxTimeout}
 }
 
 // bounds are those of callers' own gRPC connections.
@@ -96,7 +94,7 @@ func (cfg Config) bounds() []grpc.ServerOption {
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.InTapHandle(new(arrivals).await),
+		grpc.InTapHandle(begin),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: idleTimeout, // without a call

@@ -15,7 +15,7 @@ func withCORS(origins []string, rest http.Handler) http.Handler {
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet},
 		AllowedHeaders: []string{"Authorization", headerRequestID, headerClass, restTimeoutHeader, "traceparent", "tracestate"},
-		ExposedHeaders: append([]string{headerRequestID, "Retry-After", "WWW-Authenticate"}, replyHeaders...),
+		ExposedHeaders: append(replyHeaders[:], "Retry-After", "WWW-Authenticate"),
 		MaxAge:         600, // seconds, the most that browsers take
 	}).Handler(rest)
 }

@@ -158,6 +158,7 @@ func newRigFor(t *testing.T, usage *service.UsageService, changes ...func(*servi
 		DefaultTimeout: time.Minute,
 		MaxTimeout:     time.Minute,
 		Logger:         slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{ReplaceAttr: service.MaskICCIDs})),
+		AccessLog:      r.log,
 	}
 	for _, change := range changes {
 		change(&cfg)

@@ -2,10 +2,13 @@ package service
 
 import (
 	"context"
+	"runtime/debug"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
 // untilDrained ends the streams of health and reflection when draining ends: their callers keep them open for as long
@@ -40,9 +43,18 @@ func (s *endingStream) RecvMsg(m any) error {
 	go func() { received <- s.ServerStream.RecvMsg(m) }()
 	select {
 	case err := <-received:
-		arrived(s.ctx)
 		return err
 	case <-s.ctx.Done():
 		return s.ctx.Err()
 	}
+}
+
+// withStreamRecovery makes a panic the failure of one stream, and of no other caller's.
+func withStreamRecovery(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fail(stream.Context(), &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
+		}
+	}()
+	return handler(srv, stream)
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,29 +15,30 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A gateway is the REST door: grpc-gateway in front of the gRPC server, with the rules that it lacks.
+// A gateway is the REST door: grpc-gateway, with the rules that it lacks. Its calls pass what gRPC's do.
 type gateway struct {
-	mux    *runtime.ServeMux
-	log    accessLog
-	keeper doorkeeper
+	mux *runtime.ServeMux
+	way *passage
 }
 
-func newGateway(conn grpc.ClientConnInterface, log accessLog, keeper doorkeeper) (*gateway, error) {
-	g := &gateway{log: log, keeper: keeper}
+func newGateway(way *passage) (*gateway, error) {
+	g := &gateway{way: way}
 	g.mux = runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &stableJSON{}),
-		runtime.WithIncomingHeaderMatcher(only(headerRequestID, headerClass, timeoutHeader, headerTraceParent, headerTraceState)),
-		runtime.WithOutgoingHeaderMatcher(only(replyHeaders...)), // ServeHTTP sets what every reply has
-		runtime.WithOutgoingTrailerMatcher(only()),
-		runtime.WithMetadata(keeper.passCertificate),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, answerJSON{&runtime.JSONPb{}}),
+		runtime.WithForwardResponseRewriter(func(ctx context.Context, _ proto.Message) (any, error) { return recordOf(ctx).reply, nil }),
+		runtime.WithForwardResponseOption(writeHeader),
+		runtime.WithIncomingHeaderMatcher(none), // the record has them
+		runtime.WithOutgoingHeaderMatcher(none),
+		runtime.WithOutgoingTrailerMatcher(none),
 		runtime.WithMiddlewares(g.check),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
 		runtime.WithErrorHandler(g.writeError),
@@ -44,23 +46,31 @@ func newGateway(conn grpc.ClientConnInterface, log accessLog, keeper doorkeeper)
 		runtime.WithDisablePathLengthFallback(), // and with it X-HTTP-Method-Override
 		runtime.WithWriteContentLength(),
 	)
-	// Through the connection, not the handler: so REST passes the interceptors.
-	return g, usagev1.RegisterUsageServiceHandlerClient(context.Background(), g.mux, usagev1.NewUsageServiceClient(conn))
+	return g, usagev1.RegisterUsageServiceHandlerClient(context.Background(), g.mux, usagev1.NewUsageServiceClient(inProcess{way}))
 }
 
-// replyHeaders are those of the gRPC server's that REST replies have too.
-var replyHeaders = []string{headerAccount, headerSource, headerAge}
+// none lets no header through.
+func none(string) (string, bool) { return "", false }
 
-// only lets the headers of these names through, under the same name.
-func only(names ...string) runtime.HeaderMatcherFunc {
-	return func(name string) (string, bool) {
-		for _, allowed := range names {
-			if strings.EqualFold(name, allowed) {
-				return allowed, true
-			}
-		}
-		return "", false
-	}
+// inProcess is how the gateway calls: what it calls is the passage, with no connection between.
+type inProcess struct{ way *passage }
+
+// Invoke implements grpc.ClientConnInterface. The reply stays in the record, as the bytes that are to be written.
+func (c inProcess) Invoke(ctx context.Context, _ string, args, _ any, _ ...grpc.CallOption) (err error) {
+	rec := recordOf(ctx)
+	rec.reply, err = c.way.ask(ctx, rec, args.(*usagev1.GetDeviceUsageInZoneRequest))
+	return err
+}
+
+// NewStream implements grpc.ClientConnInterface; no method is a stream.
+func (inProcess) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, status.Error(codes.Unimplemented, "UsageService has no streams")
+}
+
+// writeHeader is a runtime.WithForwardResponseOption.
+func writeHeader(ctx context.Context, w http.ResponseWriter, _ proto.Message) error {
+	recordOf(ctx).writeHeader(w.Header())
+	return nil
 }
 
 // restMethod is the method of the one path that there is.
@@ -71,19 +81,69 @@ const maxQueryBytes = 8 << 10
 
 // ServeHTTP implements http.Handler.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := acceptRequestID(r.Header.Get(headerRequestID))
-	r.Header.Set(headerRequestID, id)
-	dropUnsendable(r.Header, headerTraceParent, headerTraceState)
-	refuseUnsendable(r.Header)
+	rec := &record{
+		Context:   r.Context(),
+		start:     time.Now(),
+		requestID: acceptRequestID(r.Header["X-Request-Id"]),
+		door:      doorREST,
+		peer:      hostOf(r.RemoteAddr),
+		classes:   r.Header["X-Usage-Class"],
+		trace:     [2][]string{r.Header["Traceparent"], r.Header["Tracestate"]},
+	}
+	rec.shown = callers.Credentials{Host: rec.peer, Authorization: r.Header["Authorization"], Certificate: g.way.keeper.restNames(r)}
+	header := w.Header()
+	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
+	if iccid, ok := plainQuestion(r); ok {
+		rec.method = restMethod
+		g.answer(w, rec, &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})
+		return
+	}
 	if r.ContentLength != 0 {
-		w.Header().Set("Connection", "close") // no method takes a body, so the reply waits for none
+		header.Set("Connection", "close") // no method takes a body, so the reply waits for none
 	}
 	r.Header.Del("TE") // no trailer is passed on
-	w.Header().Set(headerRequestID, id)
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	rec := &record{start: time.Now(), requestID: id, door: doorREST, peer: hostOf(r.RemoteAddr)}
-	g.mux.ServeHTTP(w, r.WithContext(withRecord(r.Context(), rec)))
+	g.mux.ServeHTTP(w, r.WithContext(rec))
+}
+
+// What every reply says.
+var (
+	noStore  = []string{"no-store"}
+	noSniff  = []string{"nosniff"}
+	jsonType = []string{"application/json"}
+)
+
+// The path of a question, about the ICCID between its ends.
+const (
+	pathBegin = "/v1/devices/"
+	pathEnd   = "/usageInZone"
+)
+
+// plainQuestion reads a request that says nothing but the ICCID. Most do, and what the gateway does for all the others would
+// take as long again as to answer.
+func plainQuestion(r *http.Request) (iccid string, ok bool) {
+	if r.Method != http.MethodGet || r.URL.RawQuery != "" || r.URL.RawPath != "" || r.ContentLength != 0 || r.Header[restTimeoutHeader] != nil {
+		return "", false
+	}
+	iccid, begins := strings.CutPrefix(r.URL.Path, pathBegin)
+	iccid, ends := strings.CutSuffix(iccid, pathEnd)
+	if _, err := jasperclient.ParseICCID(iccid); err != nil || !begins || !ends {
+		return "", false
+	}
+	return iccid, true
+}
+
+// answer answers a plain question.
+func (g *gateway) answer(w http.ResponseWriter, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) {
+	reply, err := g.way.ask(rec, rec, req)
+	if err != nil {
+		g.writeFailure(w, rec, status.Convert(err), 0)
+		return
+	}
+	header := w.Header()
+	rec.writeHeader(header)
+	header["Content-Type"] = jsonType
+	header["Content-Length"] = []string{strconv.Itoa(len(reply.json))}
+	_, _ = w.Write(reply.json) // fails when the caller left
 }
 
 // check refuses what the gateway would pass over in silence, before the gRPC server is called.
@@ -99,43 +159,33 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 			bad.violate("query", fmt.Errorf("it has %d bytes; give at most %d", n, maxQueryBytes))
 			r.URL.RawQuery = ""
 		}
-		if err := passTimeout(r.Header); err != nil {
+		if err := rec.takeTimeout(r.Header); err != nil {
 			bad.violate(restTimeoutHeader, err)
 		}
 		req := readQuery(r.URL.RawQuery, &bad)
 		req.Iccid = path[string(iccidField)]
-		// Here already, because the in-process client cannot send what is not UTF-8, or in headers not ASCII.
 		more := new(requestError)
-		ctx := metadata.NewIncomingContext(r.Context(), metadata.MD{headerClass: r.Header.Values(headerClass)})
-		if _, err := validate(ctx, req); errors.As(err, &more) {
+		if _, err := validate(rec, req); errors.As(err, &more) {
 			bad.violations = append(bad.violations, more.violations...)
 		}
 		if len(bad.violations) == 0 {
 			next(w, r, path)
 			return
 		}
-		err := g.admit(w, r, req.GetAccount())
-		if err == nil {
-			err = &bad
-		}
-		g.writeError(r.Context(), g.mux, nil, w, r, &callError{toStatus(err, jasperclient.UsageQuery{}), err})
+		g.refuse(w, r, req, &bad)
 	}
 }
 
-// admit lets in the caller of a request that the gRPC server, whose interceptors let in the others, will not see.
-func (g *gateway) admit(w http.ResponseWriter, r *http.Request, name string) error {
-	account := g.keeper.usage.account(name)
-	if account != nil {
-		recordOf(r.Context()).account = account.Name
+// refuse refuses a bad request, but tells a caller who may not ask nothing but that.
+func (g *gateway) refuse(w http.ResponseWriter, r *http.Request, req *usagev1.GetDeviceUsageInZoneRequest, bad error) {
+	rec := recordOf(r.Context())
+	err := cmp.Or(g.way.keeper.let(r.Context(), rec, req), bad)
+	if err == bad {
+		rec.answers = rec.account
 	}
-	caller, err := g.keeper.admit(r.Context(), g.keeper.restCredentials(r))
-	if err == nil {
-		err = g.keeper.allow(caller, name)
-	}
-	if err == nil && account != nil {
-		w.Header().Set(headerAccount, account.Name)
-	}
-	return err
+	st := toStatus(err, jasperclient.UsageQuery{})
+	g.way.log.end(rec, &callError{st, err})
+	g.writeFailure(w, rec, st, 0)
 }
 
 // writeRoutingError answers a request for which there is no method of the service.
@@ -151,8 +201,9 @@ func (g *gateway) writeRoutingError(
 		st = status.New(codes.Unimplemented, "the path has no such method; use GET")
 		w.Header().Set("Allow", http.MethodGet)
 	}
-	refused := &callError{withInvalidRequest(st), errors.New(st.Message())}
-	g.writeError(ctx, mux, marshaler, w, r, &runtime.HTTPStatusError{HTTPStatus: httpStatus, Err: refused})
+	st = withInvalidRequest(st)
+	g.way.log.end(recordOf(ctx), &callError{st, errors.New(st.Message())})
+	g.writeFailure(w, recordOf(ctx), st, httpStatus)
 }
 
 // withInvalidRequest adds the reason INVALID_REQUEST to a status of the REST door's own.
@@ -165,41 +216,36 @@ func withInvalidRequest(st *status.Status) *status.Status {
 	return detailed
 }
 
-// writeError writes the status as the body and what a program looks for first as HTTP status and Retry-After.
+// writeError answers a call that failed, or a path that the gateway cannot read.
 func (g *gateway) writeError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error,
 ) {
-	httpStatus := 0
-	if routed := (*runtime.HTTPStatusError)(nil); errors.As(err, &routed) {
-		httpStatus, err = routed.HTTPStatus, routed.Err
+	rec, st := recordOf(ctx), restStatus(err)
+	if _, called := runtime.ServerMetadataFromContext(ctx); !called {
+		// Of the others the passage tells.
+		g.way.log.end(rec, &callError{st, err})
 	}
-	st := restStatus(err)
-	if httpStatus == 0 {
-		httpStatus = runtime.HTTPStatusFromCode(st.Code())
-	}
-	answered, called := runtime.ServerMetadataFromContext(ctx)
-	if !called {
-		// Of the others the gRPC server's interceptors tell.
-		g.log.end(ctx, recordOf(ctx), &callError{st, err})
-	}
-	for _, name := range replyHeaders {
-		for _, value := range answered.HeaderMD.Get(name) {
-			w.Header().Set(name, value)
-		}
-	}
+	g.writeFailure(w, rec, st, 0)
+}
+
+// writeFailure writes the status as the body and what a program looks for first as HTTP status, where it is 0 that of the
+// code, and Retry-After.
+func (g *gateway) writeFailure(w http.ResponseWriter, rec *record, st *status.Status, httpStatus int) {
+	header := w.Header()
+	rec.writeHeader(header)
 	if st.Code() == codes.Unauthenticated {
-		w.Header().Set("WWW-Authenticate", challenge(st))
+		header.Set("WWW-Authenticate", challenge(st))
 	}
 	if delay, ok := retryDelay(st); ok {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
 	}
 	body, err := marshalJSON(protojson.MarshalOptions{}, st.Proto())
 	if err != nil {
-		g.log.ErrorContext(ctx, "a status cannot be written", "cause", err.Error()) // its details are all linked in
+		body = nil // its details are all linked in
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(httpStatus)
+	header["Content-Type"] = jsonType
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(cmp.Or(httpStatus, runtime.HTTPStatusFromCode(st.Code())))
 	_, _ = w.Write(body) // fails when the caller left
 }
 

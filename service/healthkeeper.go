@@ -39,7 +39,7 @@ func (d doorkeeper) stream(srv any, stream grpc.ServerStream, info *grpc.StreamS
 		return handler(srv, watch)
 	}
 	ctx := stream.Context()
-	if _, err := d.admit(ctx, d.credentialsOf(ctx)); err != nil {
+	if _, err := d.admit(ctx, recordOf(ctx)); err != nil {
 		return fail(ctx, err, jasperclient.UsageQuery{})
 	}
 	return handler(srv, stream)
@@ -66,7 +66,7 @@ func (s *watchStream) RecvMsg(m any) error {
 		return nil
 	}
 	ctx := s.Context()
-	caller, err := s.keeper.admit(ctx, s.keeper.credentialsOf(ctx))
+	caller, err := s.keeper.admit(ctx, recordOf(ctx))
 	if err == nil {
 		err = s.keeper.allowHealth(caller, req.GetService())
 	}

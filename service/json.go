@@ -9,16 +9,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// stableJSON is the gateway's JSON, but the same message always gives the same bytes.
-type stableJSON struct{ runtime.JSONPb }
+// answerJSON is the gateway's JSON, which writes the bytes of an answer as they are.
+type answerJSON struct{ *runtime.JSONPb }
 
 // Marshal implements runtime.Marshaler.
-func (*stableJSON) Marshal(v any) ([]byte, error) {
-	// An empty list is written as one; an unset optional field, which is no 0, stays absent.
-	return marshalJSON(protojson.MarshalOptions{EmitDefaultValues: true}, v.(proto.Message))
-}
+func (answerJSON) Marshal(v any) ([]byte, error) { return v.(*answer).json, nil }
 
-// marshalJSON takes out the spaces that protojson puts in at random, so that nobody relies on its bytes.
+// marshalJSON gives the same message the same bytes: it takes out the spaces that protojson puts in at random, so that nobody relies on its bytes.
 func marshalJSON(options protojson.MarshalOptions, m proto.Message) ([]byte, error) {
 	spaced, err := options.Marshal(m)
 	if err != nil {

@@ -10,6 +10,8 @@ const (
 	iccidAttr = "iccid"
 	// shownDigits of an ICCID tell devices apart for the people who work with them.
 	shownDigits = 4
+	// iccidDigits are how many digits in a row are masked: an ICCID has as many at least.
+	iccidDigits = 18
 	// maxAttr bounds what a caller or Control Center can make the log hold.
 	maxAttr = 4 << 10
 )
@@ -22,17 +24,45 @@ func MaskICCIDs(groups []string, attr slog.Attr) slog.Attr {
 	if attr.Value.Kind() != slog.KindString {
 		return attr
 	}
-	text := attr.Value.String()
-	if attr.Key == iccidAttr && len(text) > shownDigits {
-		return slog.String(attr.Key, "…"+text[len(text)-shownDigits:])
-	}
-	return BoundAttrs(groups, slog.String(attr.Key, iccidLike.ReplaceAllString(text, "…$1")))
+	return BoundAttrs(groups, slog.String(attr.Key, maskICCIDs(attr.Key, attr.Value.String())))
 }
 
 // BoundAttrs is a slog.HandlerOptions.ReplaceAttr that cuts long texts off.
 func BoundAttrs(_ []string, attr slog.Attr) slog.Attr {
-	if attr.Value.Kind() == slog.KindString && len(attr.Value.String()) > maxAttr {
-		return slog.String(attr.Key, attr.Value.String()[:maxAttr]+"…")
+	if attr.Value.Kind() == slog.KindString {
+		return slog.String(attr.Key, bounded(attr.Value.String()))
 	}
 	return attr
+}
+
+func maskICCIDs(key, text string) string {
+	switch {
+	case key == iccidAttr && len(text) > shownDigits:
+		return "…" + text[len(text)-shownDigits:]
+	case !hasICCID(text): // as good as ever
+		return text
+	}
+	return iccidLike.ReplaceAllString(text, "…$1")
+}
+
+// hasICCID tells in a moment what the expression takes a microsecond for.
+func hasICCID(text string) bool {
+	digits := 0
+	for i := range len(text) {
+		if c := text[i]; c < '0' || c > '9' {
+			digits = 0
+			continue
+		}
+		if digits++; digits == iccidDigits {
+			return true
+		}
+	}
+	return false
+}
+
+func bounded(text string) string {
+	if len(text) > maxAttr {
+		return text[:maxAttr] + "…"
+	}
+	return text
 }

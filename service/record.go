@@ -6,8 +6,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -29,38 +32,101 @@ type Call struct {
 	Source string
 }
 
-// A record is what the log and the metrics tell of a call. Whoever learns something of it on the call's way fills it in; it
-// belongs to the goroutine of the call.
+// A record is one call on its way, from the moment its headers are there: the context that it is handled in, what its caller
+// sent beside the request, and what the log and the metrics will tell of it. Whoever learns something of it on the way fills it
+// in; it belongs to the goroutine of the call.
 type record struct {
+	context.Context
 	start     time.Time
 	requestID string
 	method    string // gRPC's full name; empty for a REST request whose path is no method's
 	door      string
 	peer      string
-	caller    string // the name of who asks; empty where it is not known
-	subject   string // of the caller's JWT
-	iccid     string
-	account   string // that is asked
-	source    string // of the answer
-	bulk      bool
-	waited    time.Duration // for turns in the lane
-	attempts  int           // how often Control Center was asked
-	timeout   time.Duration // that the call has in all
-	traceID   string        // of a sampled trace
+	shown     callers.Credentials
+	classes   []string
+	trace     [2][]string   // the headers of W3C's Trace Context
+	asked     time.Duration // the timeout that a REST caller asks for, where hasAsked
+	hasAsked  bool
+
+	deadline time.Time     // zero: the context's
+	timeout  time.Duration // until then, in all
+	asker    string        // who waits in the lane; empty: the host
+	caller   string        // the name of who asks; empty where it is not known
+	subject  string        // of the caller's JWT
+	iccid    string
+	account  string // that is asked
+	source   string // of the answer
+	bulk     bool
+	waited   time.Duration // for turns in the lane
+	attempts int           // how often Control Center was asked
+	traceID  string        // of a sampled trace
+
+	reply   *answer       // to a question through the gateway
+	answers string        // the account that answers, as the caller is told
+	told    string        // the source, as the caller is told
+	age     time.Duration // of a reply that was kept
+	values  [4]string     // of the reply's header
 }
 
 type recordKey struct{}
 
-func withRecord(ctx context.Context, rec *record) context.Context {
-	return context.WithValue(ctx, recordKey{}, rec)
+// Value implements [context.Context]: the call's context knows its record.
+func (r *record) Value(key any) any {
+	if key == (recordKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
 }
 
-// recordOf is the call's record, or one that nobody reads.
+// recordOf is the call's record, or a new one where it came to the handler without passing a door.
 func recordOf(ctx context.Context) *record {
 	if rec, ok := ctx.Value(recordKey{}).(*record); ok {
 		return rec
 	}
-	return new(record)
+	header, _ := metadata.FromIncomingContext(ctx)
+	return newRecord(ctx, "", header)
+}
+
+// newRecord is that of a call that came to a gRPC server.
+func newRecord(ctx context.Context, method string, header metadata.MD) *record {
+	rec := &record{
+		Context:   ctx,
+		start:     time.Now(),
+		requestID: acceptRequestID(header[headerRequestID]),
+		method:    method,
+		door:      doorGRPC,
+		classes:   header[headerClass],
+		trace:     [2][]string{header[headerTraceParent], header[headerTraceState]},
+	}
+	if caller, ok := peer.FromContext(ctx); ok {
+		rec.peer = caller.Addr.String()
+	}
+	rec.shown = callers.Credentials{Host: hostOf(rec.peer), Authorization: header[authorizationHeader]}
+	return rec
+}
+
+// over is why the call is over already; nil where it is not.
+func (r *record) over(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !r.deadline.IsZero() && !time.Now().Before(r.deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// note notes where a question's reply is from.
+func (r *record) note(found finding) {
+	if found.isAnswer() {
+		r.source = found.source
+	}
+	switch {
+	case found.source == sourceCache || found.source == sourceStale:
+		r.told, r.age = found.source, found.age
+	case found.err == nil:
+		r.told = sourceLive
+	}
 }
 
 // follow adds what a call of Control Center took for the call.

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,9 +49,9 @@ type unknownAccountError struct{ name string }
 func (e *unknownAccountError) Error() string { return fmt.Sprintf("there is no account %q", e.name) }
 
 // validate reads the request as a question, or fails with a requestError that tells every field at fault.
-func validate(ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest) (question, error) {
+func validate(rec *record, req *usagev1.GetDeviceUsageInZoneRequest) (question, error) {
 	var bad requestError
-	caller := callerOf(ctx, &bad)
+	caller := callerOf(rec, &bad)
 	var maxAge *time.Duration
 	query := jasperclient.UsageQuery{RatePlan: req.GetRatePlan(), Zone: req.GetZone()}
 	var err error
@@ -78,9 +77,9 @@ func validate(ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest) (qu
 			bad.violate("max_age", errors.New("an age is not negative; give 0 to ask Control Center now"))
 		}
 	}
-	q := question{query: query, maxAge: maxAge, caller: caller}
+	q := question{query: query, maxAge: maxAge, caller: caller, deadline: rec.deadline}
 	if len(bad.violations) > 0 {
-		return q, &bad
+		return q, &requestError{bad.violations}
 	}
 	return q, nil
 }

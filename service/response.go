@@ -13,8 +13,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// convert makes the response of Control Center's answer: sorted, with the totals that Control Center does not give.
-func convert(usage *jasperclient.DeviceUsage) (*usagev1.GetDeviceUsageInZoneResponse, error) {
+// convert makes the response of Control Center's answer, sorted, without its totals.
+func convert(usage *jasperclient.DeviceUsage) *usagev1.GetDeviceUsageInZoneResponse {
 	resp := &usagev1.GetDeviceUsageInZoneResponse{
 		Iccid:     string(usage.ICCID),
 		Timestamp: timestamppb.New(usage.Timestamp),
@@ -23,41 +23,26 @@ func convert(usage *jasperclient.DeviceUsage) (*usagev1.GetDeviceUsageInZoneResp
 			EndTime:   timestamppb.New(usage.CycleEnd),
 		},
 	}
-	var total jasperclient.Usage
 	for _, ratePlan := range usage.RatePlans {
-		converted, sum, err := convertRatePlan(ratePlan)
-		if err != nil {
-			return nil, err
-		}
-		if err := add(&total, sum); err != nil {
-			return nil, err
-		}
-		resp.RatePlanUsages = append(resp.RatePlanUsages, converted)
+		resp.RatePlanUsages = append(resp.RatePlanUsages, convertRatePlan(ratePlan))
 	}
 	slices.SortStableFunc(resp.GetRatePlanUsages(), func(a, b *usagev1.RatePlanUsage) int {
 		return cmp.Or(
 			cmp.Compare(a.GetRatePlan(), b.GetRatePlan()),
 			cmp.Compare(a.GetRatePlanVersion(), b.GetRatePlanVersion()))
 	})
-	resp.Total = convertUsage(total)
-	return resp, nil
+	return resp
 }
 
-// convertRatePlan also gives the sum over the zones.
-func convertRatePlan(ratePlan jasperclient.RatePlanUsage) (*usagev1.RatePlanUsage, jasperclient.Usage, error) {
+func convertRatePlan(ratePlan jasperclient.RatePlanUsage) *usagev1.RatePlanUsage {
 	converted := &usagev1.RatePlanUsage{RatePlan: ratePlan.RatePlan, RatePlanVersion: ratePlan.Version}
-	var total jasperclient.Usage
 	for _, zone := range ratePlan.Zones {
-		if err := add(&total, zone.Usage); err != nil {
-			return nil, total, err
-		}
 		converted.ZoneUsages = append(converted.ZoneUsages, &usagev1.ZoneUsage{Zone: zone.Zone, Usage: convertUsage(zone.Usage)})
 	}
 	slices.SortStableFunc(converted.GetZoneUsages(), func(a, b *usagev1.ZoneUsage) int {
 		return cmp.Compare(a.GetZone(), b.GetZone())
 	})
-	converted.Total = convertUsage(total)
-	return converted, total, nil
+	return converted
 }
 
 // convertUsage keeps what was not reported unset.
@@ -71,14 +56,45 @@ func convertUsage(usage jasperclient.Usage) *usagev1.Usage {
 	}
 }
 
+// filter leaves the records of the response that the query's filters ask for, and reports whether there is one.
+func filter(resp *usagev1.GetDeviceUsageInZoneResponse, query jasperclient.UsageQuery) bool {
+	resp.RatePlanUsages = slices.DeleteFunc(resp.GetRatePlanUsages(), func(plan *usagev1.RatePlanUsage) bool {
+		if query.RatePlan != "" && plan.GetRatePlan() != query.RatePlan {
+			return true
+		}
+		plan.ZoneUsages = slices.DeleteFunc(plan.GetZoneUsages(), func(zone *usagev1.ZoneUsage) bool {
+			return query.Zone != "" && zone.GetZone() != query.Zone
+		})
+		return len(plan.GetZoneUsages()) == 0
+	})
+	return len(resp.GetRatePlanUsages()) > 0
+}
+
+// addTotals sets the totals, which Control Center does not give: those of each rate plan, and that of all.
+func addTotals(resp *usagev1.GetDeviceUsageInZoneResponse) error {
+	resp.Total = &usagev1.Usage{}
+	for _, plan := range resp.GetRatePlanUsages() {
+		plan.Total = &usagev1.Usage{}
+		for _, zone := range plan.GetZoneUsages() {
+			if err := add(plan.GetTotal(), zone.GetUsage()); err != nil {
+				return err
+			}
+		}
+		if err := add(resp.GetTotal(), plan.GetTotal()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // add adds each kind of usage that part has to total.
-func add(total *jasperclient.Usage, part jasperclient.Usage) error {
+func add(total, part *usagev1.Usage) error {
 	return errors.Join(
 		addCount(&total.DataBytes, part.DataBytes),
-		addCount(&total.VoiceMTSeconds, part.VoiceMTSeconds),
-		addCount(&total.VoiceMOSeconds, part.VoiceMOSeconds),
-		addCount(&total.SMSMTMessages, part.SMSMTMessages),
-		addCount(&total.SMSMOMessages, part.SMSMOMessages),
+		addCount(&total.VoiceMtSeconds, part.VoiceMtSeconds),
+		addCount(&total.VoiceMoSeconds, part.VoiceMoSeconds),
+		addCount(&total.SmsMtMessages, part.SmsMtMessages),
+		addCount(&total.SmsMoMessages, part.SmsMoMessages),
 	)
 }
 

@@ -9,31 +9,31 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/test/bufconn"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/internal/callers"
 )
 
-// A Server is a UsageService behind its two doors: gRPC, and REST in front of gRPC in memory, so that both pass the same
-// interceptors. It also serves grpc.health.v1 and reflection, /livez and /readyz.
+// A Server is a UsageService behind its two doors, gRPC and REST, whose questions pass the same passage. It also serves
+// grpc.health.v1 and reflection, /livez and /readyz.
 type Server struct {
-	grpc      *grpc.Server // for callers
-	inner     *grpc.Server // for REST: no bound of a connection is for the one between the doors
+	grpc      *grpc.Server
 	http      *http.Server
 	health    *health.Server
+	arrivals  *arrivals
 	grpcConns boundedListener
 	httpConns boundedListener
-	inProcess *bufconn.Listener
-	conn      *grpc.ClientConn
 	// followLanes tells health checks and the log of the accounts' lanes, until endStreams.
 	followLanes func()
 	// stop tells that calls are cut off.
 	stop context.CancelFunc
+	// stopped ends then.
+	stopped context.Context
 	// endStreams ends the streams that a drain would wait for in vain.
 	endStreams context.CancelFunc
 }
@@ -51,45 +51,30 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 		cfg.Callers = everybody
 	}
 	draining, endStreams := context.WithCancel(context.Background())
-	s := &Server{
-		health:     health.NewServer(),
-		inProcess:  bufconn.Listen(inProcessBuffer),
-		endStreams: endStreams,
-	}
+	s := &Server{health: health.NewServer(), arrivals: new(arrivals), endStreams: endStreams}
+	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.grpcConns.most, s.grpcConns.full = cfg.MaxConnections, fullDoor(cfg, doorGRPC)
 	s.httpConns.most, s.httpConns.full = cfg.MaxConnections, fullDoor(cfg, doorREST)
 	keeper := doorkeeper{guard: cfg.Callers, certificates: cfg.Certificates, usage: usage, strangers: new(atomic.Int64)}
-	stopped, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	log := accessLog{cfg.Logger, cfg.SilentSuccesses, cfg.Called, stopped}
-	every := []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(cfg.interceptors(log, keeper)...),
-		grpc.ChainStreamInterceptor(log.stream, withStreamRecovery, untilDrained(draining), keeper.stream),
-		grpc.MaxRecvMsgSize(maxRequestBytes),
-	}
-	s.grpc = grpc.NewServer(append(every, cfg.bounds()...)...)
-	s.inner = grpc.NewServer(every...)
-	for _, server := range []*grpc.Server{s.grpc, s.inner} {
-		usagev1.RegisterUsageServiceServer(server, usage)
-	}
-	healthpb.RegisterHealthServer(s.grpc, s.health)
-	reflection.Register(s.grpc)
+	log := newAccessLog(cfg, s.stopped)
+	way := cfg.passage(usage, keeper, log)
+	s.grpc = grpc.NewServer(append(cfg.bounds(),
+		grpc.UnaryInterceptor(way.unary),
+		grpc.ChainStreamInterceptor(log.stream, withStreamRecovery, untilDrained(draining), s.arrivals.stream, keeper.stream),
+		grpc.ForceServerCodecV2(answerCodec{encoding.GetCodecV2(proto.Name)}),
+		grpc.MaxRecvMsgSize(maxRequestBytes))...)
+	services := boundedServer{s.grpc, s.arrivals}
+	usagev1.RegisterUsageServiceServer(services, usage)
+	healthpb.RegisterHealthServer(services, s.health)
+	reflection.Register(services)
 	s.health.SetServingStatus(usagev1.UsageService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
 	following := &lanes{log: cfg.Logger, health: s.health, states: usage.States}
 	following.look(draining)
 	s.followLanes = func() { following.follow(draining, usage.changed, cfg.LanesChanged) }
 
-	var err error
-	s.conn, err = grpc.NewClient("passthrough:///in-process",
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.inProcess.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDisableRetry())
+	gateway, err := newGateway(way)
 	if err != nil {
 		return nil, err
-	}
-	gateway, err := newGateway(s.conn, log, keeper)
-	if err != nil {
-		return nil, errors.Join(err, s.conn.Close())
 	}
 	s.http = cfg.restServer(s.WithHealth(withCORS(cfg.CORSOrigins, gateway)))
 	return s, nil
@@ -134,9 +119,9 @@ func (s *Server) Serve(grpcListener, httpListener net.Listener) error {
 		})
 	}
 	doors.Go(func() error { s.followLanes(); return nil })
+	doors.Go(func() error { s.arrivals.sweep(s.stopped); return nil })
 	s.grpcConns.Listener, s.httpConns.Listener = grpcListener, httpListener
 	serve(func() error { return s.grpc.Serve(&s.grpcConns) })
-	serve(func() error { return s.inner.Serve(s.inProcess) })
 	serve(func() error {
 		if s.http.TLSConfig != nil {
 			return s.http.ServeTLS(&s.httpConns, "", "")
@@ -149,14 +134,12 @@ func (s *Server) Serve(grpcListener, httpListener net.Listener) error {
 // Drain tells health checks that the server is NOT_SERVING, and goes on serving until [Server.Shutdown].
 func (s *Server) Drain() { s.health.Shutdown() }
 
-// Shutdown tells health checks that the server is NOT_SERVING, lets the calls in flight end, REST's first because
-// they are gRPC calls too, and closes the doors. When ctx ends first it cuts the calls off and returns ctx's cause.
+// Shutdown tells health checks that the server is NOT_SERVING, lets the calls in flight end, and closes the doors. When ctx ends first it cuts the calls off and returns ctx's cause.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	cutOff := context.AfterFunc(ctx, s.Close)
 	err := s.http.Shutdown(ctx)
 	s.endStreams()
-	s.inner.GracefulStop()
 	s.grpc.GracefulStop()
 	if !cutOff() {
 		return context.Cause(ctx)
@@ -173,6 +156,4 @@ func (s *Server) Close() {
 	s.endStreams()
 	s.grpcConns.cutOff()
 	s.grpc.Stop()
-	s.inner.Stop()
-	_ = s.conn.Close()
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
@@ -94,18 +91,12 @@ func (e *callError) Unwrap() error { return e.cause }
 // GRPCStatus is what grpc-go sends to the caller.
 func (e *callError) GRPCStatus() *status.Status { return e.status }
 
-// fail is err as the caller of the query sees it. A caller's gRPC library that retries waits as long as RetryInfo says.
+// fail is err as the caller of the query sees it.
 func fail(ctx context.Context, err error, query jasperclient.UsageQuery) error {
 	if ctx.Err() != nil && reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED {
 		err = ctx.Err() // grpc-go fails in many ways once the caller has left
 	}
-	st := toStatus(err, query)
-	if delay, ok := retryDelay(st); ok {
-		pushback := strconv.FormatInt(delay.Milliseconds(), 10)
-		// It fails only where the call is over already, and then nobody waits for the trailer.
-		_ = grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", pushback))
-	}
-	return &callError{status: st, cause: err}
+	return &callError{status: toStatus(err, query), cause: err}
 }
 
 // toStatus turns any error of a query into code, reason, details and public text. It is the only place that does.

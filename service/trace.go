@@ -2,8 +2,6 @@ package service
 
 import (
 	"context"
-	"net/http"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -13,10 +11,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
 // The headers of W3C's Trace Context by which a caller makes a call part of its trace.
@@ -25,26 +23,33 @@ const (
 	headerTraceState  = "tracestate"
 )
 
-// withSpan makes each call of UsageService a span, through whichever door it came, as OpenTelemetry's conventions for RPC
-// have it. Nothing in it tells of the device.
-func withSpan(provider trace.TracerProvider) grpc.UnaryServerInterceptor {
-	tracer := provider.Tracer("github.com/zoneusage/zoneusage/service", trace.WithSchemaURL(semconv.SchemaURL))
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		if !isUsage(info.FullMethod) {
-			return handler(ctx, req)
-		}
-		rec, method := recordOf(ctx), strings.TrimPrefix(info.FullMethod, "/")
-		ctx, span := tracer.Start(propagation.TraceContext{}.Extract(ctx, incoming{ctx}), method,
-			trace.WithSpanKind(trace.SpanKindServer),
-			trace.WithAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(method), attribute.String("door", rec.door)))
-		defer span.End()
-		if of := span.SpanContext(); of.IsSampled() {
-			rec.traceID = of.TraceID().String()
-		}
-		resp, err := handler(ctx, req)
-		finish(span, rec, status.Convert(err))
-		return resp, err
+// newTracer is for the calls of UsageService; nil makes none.
+func newTracer(provider trace.TracerProvider) trace.Tracer {
+	if provider == nil {
+		return nil
 	}
+	return provider.Tracer("github.com/zoneusage/zoneusage/service", trace.WithSchemaURL(semconv.SchemaURL))
+}
+
+// askTraced answers a question as a span of its own, as OpenTelemetry's conventions for RPC have it. Nothing in it tells of the
+// device.
+func (p *passage) askTraced(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) (*answer, error) {
+	if len(rec.trace[0]) > 0 {
+		ctx = propagation.TraceContext{}.Extract(ctx, incoming(rec.trace))
+	}
+	method := strings.TrimPrefix(rec.method, "/")
+	ctx, span := p.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
+	defer span.End()
+	if !span.IsRecording() { // most are not, and need no attributes
+		return p.usage.answer(ctx, rec, req)
+	}
+	span.SetAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(method), attribute.String("door", rec.door))
+	if of := span.SpanContext(); of.IsSampled() {
+		rec.traceID = of.TraceID().String()
+	}
+	reply, err := p.usage.answer(ctx, rec, req)
+	finish(span, rec, status.Convert(err))
+	return reply, err
 }
 
 // finish adds what came of the call to its span.
@@ -74,12 +79,18 @@ func isServersFault(c codes.Code) bool {
 	return false
 }
 
-// incoming is a call's metadata as the propagator reads it.
-type incoming struct{ ctx context.Context }
+// incoming are the headers of a call's trace as the propagator reads them.
+type incoming [2][]string
 
 // Get implements propagation.TextMapCarrier. A header that is given more than once is one list.
 func (c incoming) Get(key string) string {
-	return strings.Join(metadata.ValueFromIncomingContext(c.ctx, key), ",")
+	switch key {
+	case headerTraceParent:
+		return strings.Join(c[0], ",")
+	case headerTraceState:
+		return strings.Join(c[1], ",")
+	}
+	return ""
 }
 
 // Set and Keys, which reading does not need, implement it too.
@@ -87,18 +98,3 @@ func (incoming) Set(string, string) {}
 
 // Keys see Set.
 func (incoming) Keys() []string { return nil }
-
-// dropUnsendable takes out the headers that the in-process client would refuse the whole call for: those with more than
-// ASCII. No trace has them.
-func dropUnsendable(header http.Header, names ...string) {
-	for _, name := range names {
-		if slices.ContainsFunc(header.Values(name), isUnsendable) {
-			header.Del(name)
-		}
-	}
-}
-
-// isUnsendable reports whether a value is more than gRPC's metadata can hold.
-func isUnsendable(value string) bool {
-	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
-}

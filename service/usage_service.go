@@ -11,18 +11,9 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/jasperclient"
-)
-
-// The keys of a reply's metadata, which REST shows as headers of the same names.
-const (
-	headerRequestID = "x-request-id"
-	headerSource    = "x-usage-source"
-	headerAccount   = "x-usage-account"
-	headerAge       = "age" // in seconds, as RFC 9111, section 5.1, has it
 )
 
 // UsageService implements usagev1.UsageServiceServer for Control Center accounts.
@@ -97,38 +88,43 @@ func (s *UsageService) account(name string) *account {
 // DefaultAccount is the name of the account that is asked where a question names none.
 func (s *UsageService) DefaultAccount() string { return s.account("").Name }
 
-// GetDeviceUsageInZone implements usagev1.UsageServiceServer.
+// GetDeviceUsageInZone implements usagev1.UsageServiceServer, for a gRPC server of the program's own. A [Server] sends the
+// same answers, without making a message of each.
 func (s *UsageService) GetDeviceUsageInZone(
 	ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest,
 ) (*usagev1.GetDeviceUsageInZoneResponse, error) {
-	rec, account := recordOf(ctx), s.account(req.GetAccount())
-	if account != nil {
-		rec.account = account.Name
-		if err := grpc.SetHeader(ctx, metadata.Pairs(headerAccount, account.Name)); err != nil {
-			return nil, fail(ctx, err, jasperclient.UsageQuery{})
-		}
+	rec := recordOf(ctx)
+	reply, err := s.answer(ctx, rec, req)
+	if err != nil {
+		return nil, withHeader(ctx, rec, err)
 	}
-	q, err := validate(ctx, req)
+	if err := grpc.SetHeader(ctx, rec.header()); err != nil {
+		return nil, fail(ctx, err, jasperclient.UsageQuery{})
+	}
+	return reply.response()
+}
+
+// answer answers a question whose caller was let in, and notes where the answer is from.
+func (s *UsageService) answer(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) (*answer, error) {
+	account := s.account(req.GetAccount())
+	if account != nil {
+		rec.account, rec.answers = account.Name, account.Name
+	}
+	q, err := validate(rec, req)
 	rec.bulk = q.caller.Bulk
 	if err == nil && account == nil {
 		err = &unknownAccountError{req.GetAccount()}
 	}
 	if err == nil {
-		err = ctx.Err() // who has left costs no call
+		err = rec.over(ctx) // who has left costs no call
 	}
 	if err != nil {
 		return nil, fail(ctx, err, q.query)
 	}
 	found := account.ask(ctx, q)
-	var resp *usagev1.GetDeviceUsageInZoneResponse
-	if found.err == nil {
-		resp, found.err = convert(found.usage)
+	rec.note(found)
+	if found.err != nil {
+		return nil, fail(ctx, found.err, q.query)
 	}
-	if found.isAnswer() {
-		rec.source = found.source
-	}
-	if err := cmp.Or(found.err, grpc.SetHeader(ctx, found.header())); err != nil {
-		return nil, fail(ctx, err, q.query)
-	}
-	return resp, nil
+	return found.answer, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 	"google.golang.org/grpc/grpclog"
 
+	"github.com/zoneusage/zoneusage/internal/logfile"
 	"github.com/zoneusage/zoneusage/service"
 )
 
@@ -61,7 +62,9 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before anybody can know that it serves
 	defer signal.Stop(hangup)
-	log := c.logger(app.Stderr)
+	lines := logfile.New(app.Stderr)
+	defer background(lines.Run)()
+	log := c.logger(lines)
 	// Also for what Go's libraries and gRPC's have to say.
 	slog.SetDefault(log)
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, slog.NewLogLogger(log.Handler(), slog.LevelError).Writer()))
@@ -92,19 +95,17 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		MaxConnectionAge: c.MaxConnectionAge,
 		CORSOrigins:      c.CORSOrigins,
 		Logger:           log,
+		AccessLog:        lines.Calls(),
+		LogFullICCIDs:    c.LogFullICCIDs,
 	}))
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	background, stop := context.WithCancel(context.Background())
-	var workers sync.WaitGroup
-	defer workers.Wait()
-	defer stop()
-	workers.Go(func() { secure.run(background, c.observer) })
-	workers.Go(func() {
-		c.observer.reload(background, hangup, secure, usage, append(secure.sources(), upstream.sources(usage)...))
-	})
+	defer background(func(ctx context.Context) { secure.run(ctx, c.observer) })()
+	defer background(func(ctx context.Context) {
+		c.observer.reload(ctx, hangup, secure, usage, append(secure.sources(), upstream.sources(usage)...))
+	})()
 	return c.serve(ctx, server, func(grpcAddr, httpAddr, adminAddr string) {
 		secure.tell(log, c.Insecure)
 		upstream.announce(log, grpcAddr, httpAddr, adminAddr)
@@ -112,6 +113,14 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 			showCalls(app.Stdout, grpcAddr, httpAddr)
 		}
 	})
+}
+
+// background runs a task until the function that it returns, which waits for its end.
+func background(run func(context.Context)) (end func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	var task sync.WaitGroup
+	task.Go(func() { run(ctx) })
+	return func() { stop(); task.Wait() }
 }
 
 // serve opens the doors, announces them, and closes them when ctx has ended.

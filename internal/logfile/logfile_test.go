@@ -1,0 +1,100 @@
+package logfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// run runs the log until the function that it returns.
+func run(l *Log) (end func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.Run(ctx) }()
+	return func() { stop(); <-ended }
+}
+
+func write(t *testing.T, to interface{ Write([]byte) (int, error) }, line string) {
+	t.Helper()
+	if n, err := to.Write([]byte(line)); n != len(line) || err != nil {
+		t.Fatalf("%d bytes of %d, %v", n, len(line), err)
+	}
+}
+
+func TestLinesOfCallsWaitForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := New(&out)
+		defer run(l)()
+		written := func() string {
+			synctest.Wait()
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return out.String()
+		}
+		for _, before := range []string{"", "12"} { // the second time it has waited for nothing
+			time.Sleep(time.Hour)
+			write(t, l.Calls(), "1")
+			time.Sleep(latest - 1)
+			write(t, l.Calls(), "2")
+			if got := written(); got != before {
+				t.Errorf("%q is written before its time", got)
+			}
+			time.Sleep(1)
+			if got := written(); got != before+"12" {
+				t.Errorf("%q is written", got)
+			}
+		}
+	})
+}
+
+func TestTheOrderOfTheLinesStays(t *testing.T) {
+	var out bytes.Buffer
+	l := New(&out)
+	write(t, l.Calls(), "1")
+	write(t, l, "2")
+	if out.String() != "12" {
+		t.Errorf("%q", out.String())
+	}
+	long := strings.Repeat("x", most/2+1)
+	write(t, l.Calls(), long)
+	if out.Len() != 2 {
+		t.Error("a line of a call is written at once")
+	}
+	write(t, l.Calls(), long)
+	if out.Len() != 2+len(long) {
+		t.Errorf("of two lines that are too much together, %d bytes are written", out.Len()-2)
+	}
+	end := run(l)
+	end()
+	if out.Len() != 2+2*len(long) {
+		t.Errorf("at the end %d bytes are written", out.Len()-2)
+	}
+	write(t, l.Calls(), strings.Repeat("x", 2*most))
+}
+
+// broken is a file that can hold no more.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestALogThatCannotBeWrittenKeepsNothing(t *testing.T) {
+	l := New(broken{})
+	for range 10 {
+		_, _ = l.Calls().Write(make([]byte, most))
+	}
+	if len(l.waiting) > most {
+		t.Errorf("%d bytes wait", len(l.waiting))
+	}
+	if _, err := l.Write([]byte("1")); err == nil {
+		t.Error("nobody is told")
+	}
+}

@@ -1,0 +1,85 @@
+package service
+
+import (
+	"context"
+	"runtime/debug"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// begin is a tap.ServerInHandle: each call begins with its record. Here the headers are at hand as they came; later they can
+// only be searched name by name, or copied.
+func begin(ctx context.Context, info *tap.Info) (context.Context, error) {
+	return newRecord(ctx, info.FullMethodName, info.Header), nil
+}
+
+// unary is what every unary call passes. A question's reply is the kept answer itself: the generated handler would have to make
+// a message of it for the codec to take apart again.
+func (p *passage) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	rec := recordOf(ctx)
+	question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest)
+	if !ok {
+		return p.other(ctx, rec, req, handler)
+	}
+	reply, err := p.ask(ctx, rec, question)
+	if err != nil {
+		return nil, withHeader(ctx, rec, err)
+	}
+	// Sent at once, and not set to be sent with the message, because grpc-go copies what is set.
+	if err := grpc.SendHeader(ctx, rec.header()); err != nil {
+		return nil, fail(ctx, err, jasperclient.UsageQuery{})
+	}
+	return reply, nil
+}
+
+// other are the calls of health.
+func (p *passage) other(ctx context.Context, rec *record, req any, handler grpc.UnaryHandler) (resp any, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fail(ctx, &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
+		}
+	}()
+	if err := p.keeper.letOther(ctx, rec, req); err != nil {
+		err = fail(ctx, err, jasperclient.UsageQuery{})
+		p.log.tell(rec, err)
+		return nil, withHeader(ctx, rec, err)
+	}
+	if err := grpc.SetHeader(ctx, rec.header()); err != nil {
+		return nil, fail(ctx, err, jasperclient.UsageQuery{})
+	}
+	return handler(ctx, req)
+}
+
+// withHeader sends what a failed call's caller is told beside its status: its gRPC library, where it retries, waits as long as
+// the pushback says.
+func withHeader(ctx context.Context, rec *record, failed error) error {
+	if err := grpc.SetHeader(ctx, rec.header()); err != nil {
+		return fail(ctx, err, jasperclient.UsageQuery{})
+	}
+	if delay, ok := retryDelay(status.Convert(failed)); ok {
+		pushback := strconv.FormatInt(delay.Milliseconds(), 10)
+		// It fails only where the call is over already, and then nobody waits for the trailer.
+		_ = grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", pushback))
+	}
+	return failed
+}
+
+// An answerCodec is gRPC's own, but it sends a kept answer as it is.
+type answerCodec struct{ encoding.CodecV2 }
+
+// Marshal implements encoding.CodecV2.
+func (c answerCodec) Marshal(v any) (mem.BufferSlice, error) {
+	if kept, ok := v.(*answer); ok {
+		return mem.BufferSlice{mem.SliceBuffer(kept.message)}, nil
+	}
+	return c.CodecV2.Marshal(v)
+}

@@ -1,0 +1,86 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// A passage is what every question passes between its door and its account, whichever door that is: recovery, the log and the
+// metrics, the doorkeeper, the deadline and the span. It is one function and no chain of interceptors, each of which would cost
+// every call a closure and a context.
+type passage struct {
+	usage      *UsageService
+	keeper     doorkeeper
+	log        accessLog
+	tracer     trace.Tracer  // nil for no spans
+	otherwise  time.Duration // the timeout of a call that comes with none
+	maxTimeout time.Duration
+}
+
+// ask answers the question of a call. Its errors are callErrors.
+func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) (reply *answer, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			reply, err = nil, fail(ctx, &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
+		}
+		p.log.end(rec, err)
+	}()
+	rec.iccid = req.GetIccid()
+	p.limit(ctx, rec)
+	if err := p.keeper.let(ctx, rec, req); err != nil {
+		return nil, fail(ctx, err, jasperclient.UsageQuery{})
+	}
+	if p.tracer != nil { // after the doorkeeper: a stranger may not have spans made
+		return p.askTraced(ctx, rec, req)
+	}
+	return p.usage.answer(ctx, rec, req)
+}
+
+// limit gives a call without a deadline the default one, and cuts a longer one to the greatest.
+func (p *passage) limit(ctx context.Context, rec *record) {
+	timeout := p.maxTimeout
+	ends, ok := ctx.Deadline()
+	switch {
+	case rec.hasAsked:
+		timeout = min(rec.asked, timeout)
+	case !ok:
+		timeout = p.otherwise
+	}
+	rec.deadline = rec.start.Add(timeout)
+	if ok && ends.Before(rec.deadline) { // the caller's own may be sooner
+		rec.deadline = ends
+	}
+	rec.timeout = rec.deadline.Sub(rec.start).Round(time.Millisecond)
+}
+
+// A panicError is a panic of a handler.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
+
+// maxRequestIDLength bounds the ids that callers choose: they go to the log.
+const maxRequestIDLength = 128
+
+// acceptRequestID is the caller's id where it is fit for a log and a header, else a new one.
+func acceptRequestID(sent []string) string {
+	if len(sent) == 0 || sent[0] == "" || len(sent[0]) > maxRequestIDLength {
+		return rand.Text()
+	}
+	for _, r := range sent[0] {
+		if r <= ' ' || r > '~' {
+			return rand.Text()
+		}
+	}
+	return sent[0]
+}
