@@ -22,15 +22,30 @@ func begin(ctx context.Context, info *tap.Info) (context.Context, error) {
 	return newRecord(ctx, info.FullMethodName, info.Header), nil
 }
 
-// unary is what every unary call passes. A question's reply is the kept answer itself: the generated handler would have to make
-// a message of it for the codec to take apart again.
-func (p *passage) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	rec := recordOf(ctx)
-	question, ok := req.(*usagev1.GetDeviceUsageInZoneRequest)
-	if !ok {
-		return p.other(ctx, rec, req, handler)
+// A grpcDoor answers what comes over gRPC.
+type grpcDoor struct {
+	*passage
+	arrivals *arrivals
+}
+
+// register registers UsageService. Its handler is not the generated one, which would have to make a message of each kept answer
+// for the codec to take apart again.
+func (d grpcDoor) register(server *grpc.Server) {
+	desc := usagev1.UsageService_ServiceDesc
+	desc.Methods = []grpc.MethodDesc{{MethodName: "GetDeviceUsageInZone", Handler: d.getDeviceUsageInZone}}
+	server.RegisterService(&desc, d.usage)
+}
+
+// getDeviceUsageInZone handles a question. Its reply is the kept answer itself.
+func (d grpcDoor) getDeviceUsageInZone(
+	_ any, ctx context.Context, recv func(any) error, _ grpc.UnaryServerInterceptor,
+) (any, error) {
+	req := new(usagev1.GetDeviceUsageInZoneRequest)
+	if err := d.arrivals.receive(ctx, recv, req); err != nil {
+		return nil, err
 	}
-	reply, err := p.ask(ctx, rec, question)
+	rec := recordOf(ctx)
+	reply, err := d.ask(ctx, rec, req)
 	if err != nil {
 		return nil, withHeader(ctx, rec, err)
 	}
@@ -41,16 +56,17 @@ func (p *passage) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h
 	return reply, nil
 }
 
-// other are the calls of health.
-func (p *passage) other(ctx context.Context, rec *record, req any, handler grpc.UnaryHandler) (resp any, err error) {
+// other is what the calls of health pass.
+func (d grpcDoor) other(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = fail(ctx, &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
 		}
 	}()
-	if err := p.keeper.letOther(ctx, rec, req); err != nil {
+	rec := recordOf(ctx)
+	if err := d.keeper.letOther(ctx, rec, req); err != nil {
 		err = fail(ctx, err, jasperclient.UsageQuery{})
-		p.log.tell(rec, err)
+		d.log.tell(rec, err)
 		return nil, withHeader(ctx, rec, err)
 	}
 	if err := grpc.SetHeader(ctx, rec.header()); err != nil {

@@ -59,7 +59,7 @@ func (l *boundedListener) track(conn net.Conn) (net.Conn, error) {
 	if l.conns == nil {
 		l.conns = map[net.Conn]struct{}{}
 	}
-	tracked := &boundedConn{conn, l}
+	tracked := &boundedConn{conn, l, namedAddr{conn.RemoteAddr(), conn.RemoteAddr().String()}}
 	l.conns[tracked] = struct{}{}
 	return tracked, nil
 }
@@ -79,7 +79,19 @@ func (l *boundedListener) cutOff() {
 type boundedConn struct {
 	net.Conn
 	listener *boundedListener
+	remote   namedAddr
 }
+
+// RemoteAddr implements net.Conn.
+func (c *boundedConn) RemoteAddr() net.Addr { return c.remote }
+
+// A namedAddr has its text, which each call on the connection asks for.
+type namedAddr struct {
+	net.Addr
+	text string
+}
+
+func (a namedAddr) String() string { return a.text }
 
 // Close implements net.Conn.
 func (c *boundedConn) Close() error {

@@ -2,12 +2,10 @@ package service
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
-
-	"go.opentelemetry.io/otel/trace"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/jasperclient"
@@ -20,7 +18,7 @@ type passage struct {
 	usage      *UsageService
 	keeper     doorkeeper
 	log        accessLog
-	tracer     trace.Tracer  // nil for no spans
+	tracer     *tracer       // nil for no spans
 	otherwise  time.Duration // the timeout of a call that comes with none
 	maxTimeout time.Duration
 }
@@ -39,7 +37,7 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
 	}
 	if p.tracer != nil { // after the doorkeeper: a stranger may not have spans made
-		return p.askTraced(ctx, rec, req)
+		return p.tracer.trace(ctx, rec, req, p.usage.answer)
 	}
 	return p.usage.answer(ctx, rec, req)
 }
@@ -75,12 +73,27 @@ const maxRequestIDLength = 128
 // acceptRequestID is the caller's id where it is fit for a log and a header, else a new one.
 func acceptRequestID(sent []string) string {
 	if len(sent) == 0 || sent[0] == "" || len(sent[0]) > maxRequestIDLength {
-		return rand.Text()
+		return newRequestID()
 	}
 	for _, r := range sent[0] {
 		if r <= ' ' || r > '~' {
-			return rand.Text()
+			return newRequestID()
 		}
 	}
 	return sent[0]
+}
+
+// newRequestID tells calls apart; nobody gains by guessing one.
+func newRequestID() string {
+	const letters, bits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 5
+	var id [24]byte
+	var random uint64
+	for i := range id {
+		if i%12 == 0 {
+			random = rand.Uint64()
+		}
+		id[i] = letters[random%(1<<bits)]
+		random >>= bits
+	}
+	return string(id[:])
 }

@@ -58,15 +58,15 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	keeper := doorkeeper{guard: cfg.Callers, certificates: cfg.Certificates, usage: usage, strangers: new(atomic.Int64)}
 	log := newAccessLog(cfg, s.stopped)
 	way := cfg.passage(usage, keeper, log)
+	door := grpcDoor{way, s.arrivals}
 	s.grpc = grpc.NewServer(append(cfg.bounds(),
-		grpc.UnaryInterceptor(way.unary),
+		grpc.UnaryInterceptor(door.other),
 		grpc.ChainStreamInterceptor(log.stream, withStreamRecovery, untilDrained(draining), s.arrivals.stream, keeper.stream),
 		grpc.ForceServerCodecV2(answerCodec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(maxRequestBytes))...)
-	services := boundedServer{s.grpc, s.arrivals}
-	usagev1.RegisterUsageServiceServer(services, usage)
-	healthpb.RegisterHealthServer(services, s.health)
-	reflection.Register(services)
+	door.register(s.grpc)
+	healthpb.RegisterHealthServer(boundedServer{s.grpc, s.arrivals}, s.health)
+	reflection.Register(s.grpc)
 	s.health.SetServingStatus(usagev1.UsageService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
 	following := &lanes{log: cfg.Logger, health: s.health, states: usage.States}
 	following.look(draining)

@@ -23,31 +23,43 @@ const (
 	headerTraceState  = "tracestate"
 )
 
-// newTracer is for the calls of UsageService; nil makes none.
-func newTracer(provider trace.TracerProvider) trace.Tracer {
+// A tracer makes a span of each call of UsageService.
+type tracer struct {
+	trace.Tracer
+	options []trace.SpanStartOption // of all
+}
+
+// newTracer is nil without a provider.
+func newTracer(provider trace.TracerProvider) *tracer {
 	if provider == nil {
 		return nil
 	}
-	return provider.Tracer("github.com/zoneusage/zoneusage/service", trace.WithSchemaURL(semconv.SchemaURL))
+	return &tracer{
+		provider.Tracer("github.com/zoneusage/zoneusage/service", trace.WithSchemaURL(semconv.SchemaURL)),
+		[]trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
+	}
 }
 
-// askTraced answers a question as a span of its own, as OpenTelemetry's conventions for RPC have it. Nothing in it tells of the
+// trace answers a question as a span of its own, as OpenTelemetry's conventions for RPC have it. Nothing in it tells of the
 // device.
-func (p *passage) askTraced(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) (*answer, error) {
+func (t *tracer) trace(
+	ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest,
+	answer func(context.Context, *record, *usagev1.GetDeviceUsageInZoneRequest) (*answer, error),
+) (*answer, error) {
 	if len(rec.trace[0]) > 0 {
 		ctx = propagation.TraceContext{}.Extract(ctx, incoming(rec.trace))
 	}
 	method := strings.TrimPrefix(rec.method, "/")
-	ctx, span := p.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
+	ctx, span := t.Start(ctx, method, t.options...)
 	defer span.End()
 	if !span.IsRecording() { // most are not, and need no attributes
-		return p.usage.answer(ctx, rec, req)
+		return answer(ctx, rec, req)
 	}
 	span.SetAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(method), attribute.String("door", rec.door))
 	if of := span.SpanContext(); of.IsSampled() {
 		rec.traceID = of.TraceID().String()
 	}
-	reply, err := p.usage.answer(ctx, rec, req)
+	reply, err := answer(ctx, rec, req)
 	finish(span, rec, status.Convert(err))
 	return reply, err
 }

@@ -129,13 +129,16 @@ func (g *Guard) byJWT(ctx context.Context, p *policy, token string) (*Caller, er
 // host is the caller at a host, who may do everything.
 func (g *Guard) host(host string) *Caller {
 	if g.settings.RequestsPerSecond == 0 {
-		return &Caller{Name: host, everything: true}
+		return anybody
 	}
 	caller, _ := g.hosts.ComputeIfAbsent(host, func() (*Caller, bool) {
 		return &Caller{Name: host, everything: true, limit: newLimit(g.settings.RequestsPerSecond)}, false
 	})
 	return caller
 }
+
+// anybody is every caller where nothing is known of any.
+var anybody = &Caller{everything: true}
 
 // bearer is the token of the header, as RFC 6750, section 2.1, has it.
 func bearer(values []string) (string, error) {
@@ -152,7 +155,7 @@ func bearer(values []string) (string, error) {
 
 // A Caller is who calls.
 type Caller struct {
-	// Name is the caller's in the policy, or else the host.
+	// Name is the caller's in the policy, or else the host; empty where everybody may do everything.
 	Name string
 	// Listed says that it is in the policy.
 	Listed bool
