@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// warmup is for how long each side is asked before its figures count.
+const warmup = 300 * time.Millisecond
+
+// A cell is what was measured of one row with a number of callers.
+type cell struct {
+	Row       string           `json:"row"`
+	Reference string           `json:"referenceIs"`
+	Callers   int              `json:"callers"`
+	Service   figures          `json:"service"`
+	Bare      figures          `json:"reference"`
+	Ratios    map[string]ratio `json:"ratios"`
+	Goals     []goal           `json:"goals,omitempty"`
+	Met       []bool           `json:"met,omitempty"`
+	Pairs     []pair           `json:"pairs"`
+}
+
+func newCell(r row, callers int, pairs []pair) cell {
+	c := cell{
+		Row: r.name, Reference: r.reference(), Callers: callers, Pairs: pairs, Ratios: ratiosOf(pairs), Goals: r.goalsFor(callers),
+		Service: medians(pairs, func(p pair) figures { return p.Service }),
+		Bare:    medians(pairs, func(p pair) figures { return p.Reference }),
+	}
+	for _, g := range c.Goals {
+		c.Met = append(c.Met, g.met(c.Ratios))
+	}
+	return c
+}
+
+// A side is who is asked, and those who ask.
+type side struct {
+	server *server // nil where there is none
+	crowd  *crowd
+}
+
+// measure has all servers started anew, so that the memory they had is this cell's.
+func (s *stage) measure(ctx context.Context, r row, callers, rounds int, d time.Duration) (c cell, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s, %d callers: %w", r.name, callers, err)
+		}
+	}()
+	set, err := s.open(ctx, r, callers)
+	if err != nil {
+		return cell{}, err
+	}
+	defer set.close()
+	pairs := make([]pair, rounds)
+	for i := range pairs {
+		service := func() (err error) { pairs[i].Service, err = set.service.measure(ctx, d); return err }
+		reference := func() (err error) { pairs[i].Reference, err = set.reference.measure(ctx, d); return err }
+		first, second := service, reference
+		if i%2 == 1 { // who comes second finds a warmer machine
+			first, second = reference, service
+		}
+		if err := first(); err != nil {
+			return cell{}, err
+		}
+		if err := second(); err != nil {
+			return cell{}, err
+		}
+	}
+	return newCell(r, callers, pairs), nil
+}
+
+func (s side) measure(ctx context.Context, d time.Duration) (figures, error) {
+	if _, err := s.crowd.run(ctx, warmup); err != nil {
+		return figures{}, err
+	}
+	if s.server == nil {
+		l, err := s.crowd.run(ctx, d)
+		return newFigures(l, 0), err
+	}
+	before, err := s.server.cpuTime()
+	if err != nil {
+		return figures{}, err
+	}
+	l, err := s.crowd.run(ctx, d)
+	if err != nil {
+		return figures{}, err
+	}
+	after, err := s.server.cpuTime()
+	if err != nil {
+		return figures{}, err
+	}
+	f := newFigures(l, after-before)
+	f.PeakBytes, err = s.server.peakMemory()
+	return f, err
+}
+
+// A set is the servers and callers of one cell.
+type set struct {
+	service, reference side
+	closes             []func()
+}
+
+func (t *set) close() {
+	for i := len(t.closes) - 1; i >= 0; i-- {
+		t.closes[i]()
+	}
+}
+
+func (s *stage) open(ctx context.Context, r row, callers int) (t *set, err error) {
+	t = &set{}
+	defer func() {
+		if err != nil {
+			t.close()
+		}
+	}()
+	upstreamArgs := []string{upstreamRole}
+	if r.direct() {
+		upstreamArgs = append(upstreamArgs, "-latency="+upstreamLatency.String())
+	}
+	control, upstreamAddr, err := startRole(ctx, s.self, nil, upstreamArgs...)
+	if err != nil {
+		return t, err
+	}
+	t.closes = append(t.closes, control.stop)
+	if t.service.server, err = s.startService(ctx, r, upstreamAddr); err != nil {
+		return t, err
+	}
+	t.closes = append(t.closes, t.service.server.stop)
+	if !r.direct() {
+		if err := s.openReferences(ctx, t, r); err != nil {
+			return t, err
+		}
+	}
+	return t, s.gather(ctx, t, r, callers, upstreamAddr)
+}
+
+// openReferences has the service's answer sent by the reference, and makes sure that it does.
+func (s *stage) openReferences(ctx context.Context, t *set, r row) error {
+	secure := s.secure(r)
+	answer, err := fetchMessage(ctx, t.service.server.grpc, secure, r.iccid)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(s.dir, "answer")
+	if err := os.WriteFile(file, answer, 0o600); err != nil {
+		return err
+	}
+	if t.reference.server, err = s.startReference(ctx, r, file); err != nil {
+		return err
+	}
+	t.closes = append(t.closes, t.reference.server.stop)
+	if err := agree(ctx, r, secure, t.service.server, t.reference.server); err != nil || !r.noise {
+		return err
+	}
+	if t.service.server, err = s.startReference(ctx, r, file); err != nil {
+		return err
+	}
+	t.closes = append(t.closes, t.service.server.stop)
+	return nil
+}
+
+// gather has the callers connect to both sides.
+func (s *stage) gather(ctx context.Context, t *set, r row, callers int, upstreamAddr string) (err error) {
+	q := question{iccid: r.iccid}
+	if r.direct() {
+		q.fresh = &devices{}
+		t.reference.crowd = newDirectCrowd(upstreamAddr, callers, q)
+	} else if t.reference.crowd, err = newCrowd(ctx, r.door, t.reference.server, s.secure(r), callers, q); err != nil {
+		return err
+	}
+	t.closes = append(t.closes, t.reference.crowd.close)
+	if t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.secure(r), callers, q); err != nil {
+		return err
+	}
+	t.closes = append(t.closes, t.service.crowd.close)
+	return nil
+}
+
+// secure is what the callers of a row need; nil where there is no TLS.
+func (s *stage) secure(r row) *tls.Config {
+	if r.tls {
+		return s.identity.client
+	}
+	return nil
+}
+
+func newCrowd(ctx context.Context, d door, to *server, secure *tls.Config, callers int, q question) (*crowd, error) {
+	switch d {
+	case overGRPC:
+		return newGRPCCrowd(to.grpc, secure, callers, q)
+	case overREST:
+		return newRESTCrowd(ctx, to.http, secure, callers, q)
+	}
+	return nil, errors.New("there is no door " + string(d))
+}
