@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -57,6 +58,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	o, err := parseOptions(args)
 	if err != nil {
+		return err
+	}
+	if o.guard != "" && runtime.GOOS != "linux" {
+		_, err := fmt.Fprintln(out, "nothing is measured: that is possible on Linux alone")
 		return err
 	}
 	s, err := openStage(ctx, o.binary)

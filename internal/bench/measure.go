@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// warmup is for how long each side is asked before its figures count.
-const warmup = 300 * time.Millisecond
-
 // A cell is what was measured of one row with a number of callers.
 type cell struct {
 	Row       string           `json:"row"`
@@ -58,8 +55,8 @@ func (s *stage) measure(ctx context.Context, r row, callers, rounds int, d time.
 	defer set.close()
 	pairs := make([]pair, rounds)
 	for i := range pairs {
-		service := func() (err error) { pairs[i].Service, err = set.service.measure(ctx, d); return err }
-		reference := func() (err error) { pairs[i].Reference, err = set.reference.measure(ctx, d); return err }
+		service := func() (err error) { pairs[i].Service, err = set.service.measure(ctx, s.warmup, d); return err }
+		reference := func() (err error) { pairs[i].Reference, err = set.reference.measure(ctx, s.warmup, d); return err }
 		first, second := service, reference
 		if i%2 == 1 { // who comes second finds a warmer machine
 			first, second = reference, service
@@ -74,7 +71,7 @@ func (s *stage) measure(ctx context.Context, r row, callers, rounds int, d time.
 	return newCell(r, callers, pairs), nil
 }
 
-func (s side) measure(ctx context.Context, d time.Duration) (figures, error) {
+func (s side) measure(ctx context.Context, warmup, d time.Duration) (figures, error) {
 	if _, err := s.crowd.run(ctx, warmup); err != nil {
 		return figures{}, err
 	}

@@ -63,7 +63,7 @@ func newPlainUsage(m *usagev1.GetDeviceUsageInZoneResponse) *plainUsage {
 	return u
 }
 
-//nolint:protogetter // a getter makes 0 of what is unset
+// newPlainCounts reads the fields themselves: a getter makes 0 of what is unset.
 func newPlainCounts(m *usagev1.Usage) *plainCounts {
 	return &plainCounts{Data: m.DataBytes, VoiceMT: m.VoiceMtSeconds, VoiceMO: m.VoiceMoSeconds, SMSMT: m.SmsMtMessages, SMSMO: m.SmsMoMessages}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"time"
 )
@@ -21,6 +22,9 @@ const equalGOGC = "400"
 // streamWorkers is how many goroutines the service keeps to serve streams; the reference keeps as many.
 const streamWorkers = 0
 
+// generatorGOGC has the load generator collect its garbage seldom: it shares the cores with those whom it measures.
+const generatorGOGC = 800
+
 // upstreamLatency is what a call of Control Center takes in the rows without kept answers.
 const upstreamLatency = 20 * time.Millisecond
 
@@ -29,6 +33,7 @@ type stage struct {
 	dir, binary, self string
 	identity          *identity
 	spans             *sink
+	warmup            time.Duration // for how long each side is asked before its figures count
 }
 
 // openStage builds zoneusage, unless there is a binary.
@@ -41,7 +46,8 @@ func openStage(ctx context.Context, binary string) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{dir: dir, binary: binary, self: self}
+	debug.SetGCPercent(generatorGOGC)
+	s := &stage{dir: dir, binary: binary, self: self, warmup: 300 * time.Millisecond}
 	if s.identity, err = newIdentity(dir); err == nil && binary == "" {
 		s.binary = filepath.Join(dir, "zoneusage")
 		err = buildService(ctx, s.binary)
