@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func parseOptions(args []string) (options, error) {
-	o := options{command: strings.Join(append([]string{"go run ./internal/bench"}, args...), " ")}
+	o := options{command: commandLine(args)}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	pattern := flags.String("run", "", "measure only the rows that match this regular expression, as in \"REST small.*, 64 callers\"")
 	flags.IntVar(&o.rounds, "rounds", 5, "how many pairs a row has")
@@ -99,4 +99,16 @@ func parseOptions(args []string) (options, error) {
 	var err error
 	o.rows, err = regexp.Compile(*pattern)
 	return o, err
+}
+
+// commandLine is how a shell would run this again.
+func commandLine(args []string) string {
+	line := "go run ./internal/bench"
+	for _, arg := range args {
+		if strings.ContainsAny(arg, " \t\"|*?()[]$&;<>\\") {
+			arg = "'" + arg + "'"
+		}
+		line += " " + arg
+	}
+	return line
 }

@@ -163,19 +163,26 @@ func (s *stage) openReferences(ctx context.Context, t *set, r row) error {
 
 // gather has the callers connect to both sides.
 func (s *stage) gather(ctx context.Context, t *set, r row, callers int, upstreamAddr string) (err error) {
-	q := question{iccid: r.iccid}
 	if r.direct() {
-		q.fresh = &devices{}
+		q := question{fresh: &devices{}}
 		t.reference.crowd = newDirectCrowd(upstreamAddr, callers, q)
-	} else if t.reference.crowd, err = newCrowd(ctx, r.door, t.reference.server, s.secure(r), callers, q); err != nil {
-		return err
+		if r.noise {
+			t.service = side{crowd: newDirectCrowd(upstreamAddr, callers, q)}
+		} else {
+			t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.secure(r), callers, q)
+		}
+	} else {
+		q := question{iccid: r.iccid}
+		if t.reference.crowd, err = newCrowd(ctx, r.door, t.reference.server, s.secure(r), callers, q); err == nil {
+			t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.secure(r), callers, q)
+		}
 	}
-	t.closes = append(t.closes, t.reference.crowd.close)
-	if t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.secure(r), callers, q); err != nil {
-		return err
+	for _, c := range []*crowd{t.service.crowd, t.reference.crowd} {
+		if c != nil {
+			t.closes = append(t.closes, c.close)
+		}
 	}
-	t.closes = append(t.closes, t.service.crowd.close)
-	return nil
+	return err
 }
 
 // secure is what the callers of a row need; nil where there is no TLS.

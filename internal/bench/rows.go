@@ -72,7 +72,7 @@ func allRows() []row {
 }
 
 // direct reports whether the reference is the upstream itself, called without any service.
-func (r row) direct() bool { return r.iccid == "" && !r.noise }
+func (r row) direct() bool { return r.iccid == "" }
 
 // environment is that of the runtime, for both sides.
 func (r row) environment() []string {
