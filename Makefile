@@ -16,6 +16,9 @@ FUZZTIME ?= 10s
 # The tests that log the figures of fair use. Those of a hundred thousand calls are named TestLong.
 FIGURES := Thousand|Half|Flood|ExpectedWait|TheToldWait|Dashboard|ThreeCalls|^TestLong
 
+# The flags of `make bench`; BENCH='-run "REST.*, 64"' measures some rows and writes nothing.
+BENCH ?= -markdown BENCHMARKS.md
+
 # How long `make soak` asks.
 SOAK ?= 10m
 
@@ -32,7 +35,7 @@ run: ## Serve, on the sandbox unless ZONEUSAGE_… configures a Control Center.
 	go run ./cmd/zoneusage serve
 
 .PHONY: test
-test: lint proto unit fuzz deploy-test ## Everything CI runs: linters, contract, tests with the race detector, fuzzing, deploy/.
+test: lint proto unit fuzz bench-guard deploy-test ## Everything CI runs: linters, contract, tests with the race detector, fuzzing, speed, deploy/.
 
 .PHONY: unit
 unit: ## The tests alone, with the race detector; those of a hundred thousand calls without it.
@@ -48,7 +51,15 @@ soak: ## Ask the real binary for SOAK (10m), and look whether anything grows (Li
 	SOAK=$(SOAK) go test -v -count=1 -timeout 0 -run '^TestSoak$$' ./internal/trials
 
 .PHONY: bench
-bench: ## The figures of fair use, in virtual time, and benchmarks.
+bench: ## Measure zoneusage against bare servers, and write BENCHMARKS.md (Linux, all of the machine, 15 minutes).
+	go run ./internal/bench $(BENCH)
+
+.PHONY: bench-guard
+bench-guard: ## Two of its rows for a moment: fails when they are far worse than they were (Linux).
+	go run ./internal/bench -guard internal/bench/baseline.json
+
+.PHONY: figures
+figures: ## The figures of fair use, in virtual time, and benchmarks.
 	go test -v -count=1 -run '$(FIGURES)' ./jasperclient ./service | grep -E '^ +[a-z_]+_test.go|^(---|ok|FAIL)'
 	go test -run '^$$' -bench . -benchmem ./...
 

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+)
+
+// An ask asks once, and waits for the answer; a call that fails is an error.
+type ask func(ctx context.Context) error
+
+// A crowd is callers who each ask again as soon as they have their answer.
+type crowd struct {
+	asks   []ask
+	closes []func()
+}
+
+// close ends their connections.
+func (c *crowd) close() {
+	for _, end := range c.closes {
+		end()
+	}
+}
+
+// A load is what a crowd saw.
+type load struct {
+	took    []time.Duration // of every call, sorted
+	elapsed time.Duration
+}
+
+// run lets the crowd ask for a time. One call that fails ends it.
+func (c *crowd) run(ctx context.Context, d time.Duration) (load, error) {
+	// A deadline would travel with every call over gRPC, which not all of the generators can send.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(d+patience, func() { cancel(errors.New("a call is not answered")) })
+	defer late.Stop()
+	defer context.AfterFunc(ctx, c.close)() // what is read from a connection knows no context
+	took := make([][]time.Duration, len(c.asks))
+	group, groupCtx := errgroup.WithContext(ctx)
+	begin := time.Now()
+	for i, once := range c.asks {
+		group.Go(func() (err error) {
+			took[i], err = repeat(groupCtx, once, begin.Add(d))
+			return err
+		})
+	}
+	err := group.Wait()
+	l := load{took: slices.Concat(took...), elapsed: time.Since(begin)}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	slices.Sort(l.took)
+	return l, err
+}
+
+// repeat asks until the end.
+func repeat(ctx context.Context, once ask, end time.Time) ([]time.Duration, error) {
+	const usual = 1 << 13 // calls, so that the slice seldom grows
+	took := make([]time.Duration, 0, usual)
+	for begin := time.Now(); begin.Before(end) && ctx.Err() == nil; {
+		if err := once(ctx); err != nil {
+			return took, err
+		}
+		now := time.Now()
+		took = append(took, now.Sub(begin))
+		begin = now
+	}
+	return took, nil
+}
+
+// A question is asked about one device and may be answered from the cache, or about another device each time, and may not.
+type question struct {
+	iccid string
+	fresh *devices // nil for the one device
+}
+
+// devices are numbers that were not asked about before.
+type devices struct{ last atomic.Int64 }
+
+func (d *devices) next() string { return fmt.Sprintf("898810%013d", d.last.Add(1)) }
+
+// device is the one to ask about now.
+func (q question) device() string {
+	if q.fresh != nil {
+		return q.fresh.next()
+	}
+	return q.iccid
+}
+
+// message is the request over gRPC.
+func (q question) message() ([]byte, error) {
+	req := &usagev1.GetDeviceUsageInZoneRequest{Iccid: q.device()}
+	if q.fresh != nil {
+		req.MaxAge = durationpb.New(0)
+	}
+	return proto.Marshal(req)
+}
+
+// path is the request over REST.
+func (q question) path() string {
+	path := "/v1/devices/" + q.device() + "/usageInZone"
+	if q.fresh != nil {
+		path += "?maxAge=0s"
+	}
+	return path
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+)
+
+// A wire is one caller's HTTP/1.1 connection. It is written by hand because net/http's client costs more than many servers.
+type wire struct {
+	conn net.Conn
+	read *bufio.Reader
+}
+
+// newRESTCrowd is callers with a connection each.
+func newRESTCrowd(ctx context.Context, addr string, secure *tls.Config, callers int, q question) (*crowd, error) {
+	c := &crowd{}
+	for range callers {
+		w, err := openWire(ctx, addr, secure)
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		c.closes = append(c.closes, func() { _ = w.conn.Close() })
+		request := restRequest(addr, secure != nil, q)
+		c.asks = append(c.asks, func(context.Context) error {
+			if q.fresh != nil {
+				request = restRequest(addr, secure != nil, q)
+			}
+			return w.ask(request)
+		})
+	}
+	return c, nil
+}
+
+func openWire(ctx context.Context, addr string, secure *tls.Config) (*wire, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if secure != nil {
+		config := secure.Clone()
+		config.ServerName, config.NextProtos = "127.0.0.1", []string{"http/1.1"}
+		encrypted := tls.Client(conn, config)
+		if err := encrypted.HandshakeContext(ctx); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		conn = encrypted
+	}
+	const buffer = 16 << 10
+	return &wire{conn, bufio.NewReaderSize(conn, buffer)}, nil
+}
+
+func restRequest(addr string, authorized bool, q question) []byte {
+	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n", q.path(), addr)
+	if authorized {
+		request = append(request, "Authorization: "+authorization+"\r\n"...)
+	}
+	return append(request, "\r\n"...)
+}
+
+// ask sends the request and reads the answer.
+func (w *wire) ask(request []byte) error {
+	if _, err := w.conn.Write(request); err != nil {
+		return err
+	}
+	status, length, err := readHead(w.read)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(w.read, int64(length))) // its words are all that can be told
+		return fmt.Errorf("HTTP status %d: %s", status, body)
+	}
+	_, err = w.read.Discard(length)
+	return err
+}
+
+// readHead reads an answer up to its body, whose length must be told.
+func readHead(r *bufio.Reader) (status, length int, err error) {
+	line, err := r.ReadSlice('\n')
+	if err != nil {
+		return 0, 0, err
+	}
+	text, ok := bytes.CutPrefix(line, []byte("HTTP/1.1 "))
+	if !ok || len(text) < 3 {
+		return 0, 0, fmt.Errorf("%q is no status line", line)
+	}
+	if status, err = strconv.Atoi(string(text[:3])); err != nil {
+		return 0, 0, fmt.Errorf("%q is no status line", line)
+	}
+	length = -1
+	for {
+		if line, err = r.ReadSlice('\n'); err != nil {
+			return 0, 0, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if !bytes.EqualFold(name, []byte("content-length")) {
+			continue
+		}
+		if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+			return 0, 0, fmt.Errorf("%q has no length", line)
+		}
+	}
+	if length < 0 {
+		return 0, 0, errors.New("an answer does not tell its length")
+	}
+	return status, length, nil
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+)
+
+// anywhere is a free port of this machine alone.
+const anywhere = "127.0.0.1:0"
+
+// tlsFlags are those of a reference with TLS.
+type tlsFlags struct{ cert, key string }
+
+func (f *tlsFlags) register(flags *flag.FlagSet) {
+	flags.StringVar(&f.cert, "cert", "", "the file of the server's certificate")
+	flags.StringVar(&f.key, "key", "", "the file of its key")
+}
+
+// announce listens on a free port, and tells it to who started the role.
+func announce(ctx context.Context) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", anywhere)
+	if err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fprintln(os.Stdout, listener.Addr())
+	return listener, err
+}
+
+// serveHTTP serves as net/http does by default, until ctx ends.
+func serveHTTP(ctx context.Context, handler http.Handler, secure tlsFlags) error {
+	listener, err := announce(ctx)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler}
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	if secure.cert != "" {
+		err = server.ServeTLS(listener, secure.cert, secure.key)
+	} else {
+		err = server.Serve(listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// A set is the servers and callers of one cell.
+type set struct {
+	service, reference side
+	closes             []func()
+}
+
+// close ends the callers before the servers.
+func (t *set) close() {
+	for i := len(t.closes) - 1; i >= 0; i-- {
+		t.closes[i]()
+	}
+}
+
+// open starts the servers of a cell, and has the callers connect.
+func (s *stage) open(ctx context.Context, r row, callers int) (t *set, err error) {
+	t = &set{}
+	defer func() {
+		if err != nil {
+			t.close()
+		}
+	}()
+	upstreamArgs := []string{upstreamRole}
+	if r.direct() {
+		upstreamArgs = append(upstreamArgs, "-latency="+upstreamLatency.String())
+	}
+	control, upstreamAddr, err := startRole(ctx, s.self, nil, upstreamArgs...)
+	if err != nil {
+		return t, err
+	}
+	t.closes = append(t.closes, control.stop)
+	if t.service.server, err = s.startService(ctx, r, upstreamAddr); err != nil {
+		return t, err
+	}
+	t.closes = append(t.closes, t.service.server.stop)
+	if !r.direct() {
+		if err := s.openReferences(ctx, t, r); err != nil {
+			return t, err
+		}
+	}
+	return t, s.gather(ctx, t, r, callers, upstreamAddr)
+}
+
+// openReferences has the service's answer sent by the reference, and makes sure that it does.
+func (s *stage) openReferences(ctx context.Context, t *set, r row) error {
+	secure := s.secure(r)
+	answer, err := fetchMessage(ctx, t.service.server.grpc, secure, r.iccid)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(s.dir, "answer")
+	if err := os.WriteFile(file, answer, 0o600); err != nil {
+		return err
+	}
+	if t.reference.server, err = s.startReference(ctx, r, file); err != nil {
+		return err
+	}
+	t.closes = append(t.closes, t.reference.server.stop)
+	if err := agree(ctx, r, secure, t.service.server, t.reference.server); err != nil || !r.noise {
+		return err
+	}
+	if t.service.server, err = s.startReference(ctx, r, file); err != nil {
+		return err
+	}
+	t.closes = append(t.closes, t.service.server.stop)
+	return nil
+}
+
+// gather has the callers connect to both sides.
+func (s *stage) gather(ctx context.Context, t *set, r row, callers int, upstreamAddr string) (err error) {
+	if r.direct() {
+		q := question{fresh: &devices{}}
+		t.reference.crowd = newDirectCrowd(upstreamAddr, callers, q)
+		if r.noise {
+			t.service = side{crowd: newDirectCrowd(upstreamAddr, callers, q)}
+		} else {
+			t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.secure(r), callers, q)
+		}
+	} else {
+		q := question{iccid: r.iccid}
+		if t.reference.crowd, err = newCrowd(ctx, r.door, t.reference.server, s.secure(r), callers, q); err == nil {
+			t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.secure(r), callers, q)
+		}
+	}
+	for _, c := range []*crowd{t.service.crowd, t.reference.crowd} {
+		if c != nil {
+			t.closes = append(t.closes, c.close)
+		}
+	}
+	return err
+}
+
+// secure is what the callers of a row need; nil where there is no TLS.
+func (s *stage) secure(r row) *tls.Config {
+	if r.tls {
+		return s.identity.client
+	}
+	return nil
+}
+
+func newCrowd(ctx context.Context, d door, to *server, secure *tls.Config, callers int, q question) (*crowd, error) {
+	switch d {
+	case overGRPC:
+		return newGRPCCrowd(to.grpc, secure, callers, q)
+	case overREST:
+		return newRESTCrowd(ctx, to.http, secure, callers, q)
+	}
+	return nil, errors.New("there is no door " + string(d))
+}
