@@ -38,7 +38,7 @@ func newAccessLog(cfg Config, stopped context.Context) accessLog {
 func (l accessLog) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	err := handler(srv, stream)
 	if failed := (*callError)(nil); errors.As(err, &failed) {
-		l.tell(recordOf(stream.Context()), err)
+		l.tell(recordOf(stream.Context()), time.Now(), err)
 	}
 	return err
 }
@@ -48,9 +48,10 @@ func (l accessLog) end(rec *record, err error) {
 	if err != nil && status.Code(err) == codes.Canceled && l.stopped.Err() != nil {
 		err = &callError{status.New(codes.Unavailable, ""), fmt.Errorf("cut off, because the service stops: %w", err)} // its caller has no connection
 	}
+	ended := time.Now()
 	if l.called != nil {
 		l.called(Call{
-			Method: rec.method, Door: rec.door, Code: status.Code(err), Took: time.Since(rec.start),
+			Method: rec.method, Door: rec.door, Code: status.Code(err), Took: ended.Sub(rec.start),
 			Account: rec.account, Reason: reasonIn(err), Source: rec.source,
 		})
 	}
@@ -58,7 +59,7 @@ func (l accessLog) end(rec *record, err error) {
 	if err == nil && l.silent > 0 && mathrand.Float64()*percent < l.silent {
 		return
 	}
-	l.tell(rec, err)
+	l.tell(rec, ended, err)
 }
 
 // reasonIn is the reason of an error; empty for none.
@@ -71,14 +72,14 @@ func reasonIn(err error) string {
 }
 
 // tell writes the line of a call.
-func (l accessLog) tell(rec *record, err error) {
+func (l accessLog) tell(rec *record, ended time.Time, err error) {
 	if l.out == nil {
 		return
 	}
 	buffer := l.lines.Get().(*[]byte)
 	defer l.lines.Put(buffer)
 	line := logLine{text: (*buffer)[:0], whole: l.whole}
-	line.call(rec, err)
+	line.call(rec, ended, err)
 	*buffer = line.text
 	_, _ = l.out.Write(line.text) // there is no other place to tell that it fails
 }

@@ -89,16 +89,19 @@ type finding struct {
 func (f finding) isAnswer() bool { return f.err == nil || isUnknownDevice(f.err) }
 
 // ask answers a question from what is kept, or else with one call of Control Center for all who ask the same.
-func (a *account) ask(ctx context.Context, q question) finding {
+func (a *account) ask(ctx context.Context, rec *record, q question) finding {
 	if kept, ok := a.fresh(q); ok {
 		return kept
+	}
+	if rec.untraced {
+		ctx = untraced(ctx)
 	}
 	if !q.deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, q.deadline)
 		defer cancel()
 	}
-	found := a.fly(ctx, q, true)
+	found := a.fly(ctx, rec, q, true)
 	if a.cfg.ServeStale == 0 || q.maxAge != nil || reasonOf(found.err) != usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE {
 		return found
 	}
@@ -112,7 +115,7 @@ func (a *account) ask(ctx context.Context, q question) finding {
 }
 
 // fly asks Control Center, with a call for the question alone or, if that may be, one that is for more.
-func (a *account) fly(ctx context.Context, q question, forMore bool) finding {
+func (a *account) fly(ctx context.Context, rec *record, q question, forMore bool) finding {
 	kept, flight, source, err := a.board(ctx, q, forMore)
 	switch {
 	case err != nil:
@@ -121,17 +124,17 @@ func (a *account) fly(ctx context.Context, q question, forMore bool) finding {
 		return kept
 	}
 	came := time.Now()
-	defer recordOf(ctx).follow(flight.call)
+	defer rec.follow(flight.call)
 	if _, err = flight.call.Wait(ctx); err != nil {
 		return finding{err: err, source: source}
 	}
 	landed := flight.landed
 	if !landed.ends.IsZero() && !came.Before(landed.ends) {
-		return a.fly(ctx, q, forMore) // the call was on its way when its cycle ended, and the question came after that
+		return a.fly(ctx, rec, q, forMore) // the call was on its way when its cycle ended, and the question came after that
 	}
 	if flight.query != q.query {
 		if landed = landed.part(q.query); landed == nil {
-			return a.fly(ctx, q, false)
+			return a.fly(ctx, rec, q, false)
 		}
 	}
 	return finding{answer: landed, err: landed.err, source: source}

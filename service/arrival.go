@@ -18,49 +18,56 @@ const (
 	sweepEvery = time.Second
 )
 
-// arrivals are the calls of a server that wait for their message. No deadline ends them, because calls have one only when
-// their message is there; and no timer of their own, which would cost each call more than its answer does.
+// arrivals are the calls of a server that wait for their message, those that came first in front. No deadline ends them, because
+// calls have one only when their message is there; and no timer of their own, which would cost each call more than its answer
+// does.
 type arrivals struct {
-	mu      sync.Mutex
-	awaited map[ender]time.Time // since when
+	mu          sync.Mutex
+	first, last *record
+	awaited     int
 }
 
-// An ender ends a call from outside of its handler. grpc-go's streams do, though its API has nothing for it.
-type ender interface {
-	WriteStatus(*status.Status) error
-}
-
-// receive waits for a call's message.
-func (a *arrivals) receive(ctx context.Context, recv func(any) error, message any) error {
-	stream, ok := grpc.ServerTransportStreamFromContext(ctx).(ender)
-	if !ok {
-		return recv(message)
-	}
-	if !a.await(stream) {
+// receive waits for the message of the call of a handler's context.
+func (a *arrivals) receive(ctx context.Context, rec *record, recv func(any) error, message any) error {
+	if !a.await(ctx, rec) {
 		return status.Error(codes.ResourceExhausted, "too many calls have begun without a message")
 	}
-	defer a.came(stream)
+	defer a.came(rec)
 	return recv(message)
 }
 
-func (a *arrivals) await(stream ender) bool {
-	now := time.Now()
+func (a *arrivals) await(ctx context.Context, rec *record) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.awaited) >= maxAwaited {
+	if a.awaited >= maxAwaited {
 		return false
 	}
-	if a.awaited == nil {
-		a.awaited = map[ender]time.Time{}
+	a.awaited++
+	rec.awaits, rec.prev = ctx, a.last
+	if a.last == nil {
+		a.first = rec
+	} else {
+		a.last.next = rec
 	}
-	a.awaited[stream] = now
+	a.last = rec
 	return true
 }
 
-func (a *arrivals) came(stream ender) {
+func (a *arrivals) came(rec *record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.awaited, stream)
+	a.awaited--
+	if rec.prev == nil {
+		a.first = rec.next
+	} else {
+		rec.prev.next = rec.next
+	}
+	if rec.next == nil {
+		a.last = rec.prev
+	} else {
+		rec.next.prev = rec.prev
+	}
+	rec.awaits, rec.prev, rec.next = nil, nil, nil
 }
 
 // sweep ends the calls whose message has not come in time, until ctx ends.
@@ -73,11 +80,16 @@ func (a *arrivals) sweep(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		for _, stream := range a.late() {
+		for _, call := range a.late() {
 			// It fails only where the call has ended by itself.
-			_ = stream.WriteStatus(status.New(codes.Canceled, "the message of the call has not come in time"))
+			_ = call.WriteStatus(status.New(codes.Canceled, "the message of the call has not come in time"))
 		}
 	}
+}
+
+// An ender ends a call from outside of its handler. grpc-go's streams do, though its API has nothing for it.
+type ender interface {
+	WriteStatus(*status.Status) error
 }
 
 // late are the calls that have waited too long.
@@ -85,9 +97,9 @@ func (a *arrivals) late() []ender {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var late []ender
-	for stream, since := range a.awaited {
-		if time.Since(since) >= readTimeout {
-			late = append(late, stream)
+	for rec := a.first; rec != nil && time.Since(rec.start) >= readTimeout; rec = rec.next {
+		if call, ok := grpc.ServerTransportStreamFromContext(rec.awaits).(ender); ok {
+			late = append(late, call)
 		}
 	}
 	return late
@@ -108,7 +120,7 @@ func (s boundedServer) RegisterService(desc *grpc.ServiceDesc, impl any) {
 		bounded.Methods[i].Handler = func(
 			srv any, ctx context.Context, recv func(any) error, interceptor grpc.UnaryServerInterceptor,
 		) (any, error) {
-			return handle(srv, ctx, func(message any) error { return s.arrivals.receive(ctx, recv, message) }, interceptor)
+			return handle(srv, ctx, func(message any) error { return s.arrivals.receive(ctx, recordOf(ctx), recv, message) }, interceptor)
 		}
 	}
 	s.Server.RegisterService(&bounded, impl)
@@ -132,5 +144,6 @@ func (s *awaitedStream) RecvMsg(m any) error {
 		return s.ServerStream.RecvMsg(m)
 	}
 	s.begun = true
-	return s.arrivals.receive(s.Context(), s.ServerStream.RecvMsg, m)
+	ctx := s.Context()
+	return s.arrivals.receive(ctx, recordOf(ctx), s.ServerStream.RecvMsg, m)
 }

@@ -37,7 +37,8 @@ func (a *arrivals) begin(ctx context.Context, n int) (calls []*silentStream, got
 	for range n {
 		call := &silentStream{ended: make(chan struct{})}
 		calls = append(calls, call)
-		go func() { got <- a.receive(grpc.NewContextWithServerTransportStream(ctx, call), call.receive, nil) }()
+		of := grpc.NewContextWithServerTransportStream(ctx, call)
+		go func() { got <- a.receive(of, newRecord(of, "", nil), call.receive, nil) }()
 	}
 	synctest.Wait()
 	return calls, got
@@ -73,8 +74,8 @@ func TestCallsWithoutAMessageAreBounded(t *testing.T) {
 				t.Errorf("a call without a message is ended %v late", took)
 			}
 		}
-		if len(waiting.awaited) != 0 {
-			t.Errorf("%d calls are still known", len(waiting.awaited))
+		if waiting.awaited != 0 || waiting.first != nil || waiting.last != nil {
+			t.Errorf("%d calls are still known", waiting.awaited)
 		}
 		stop()
 		<-swept

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -69,10 +70,10 @@ func newBenched(tb testing.TB, usage *jasperclient.DeviceUsage) (*UsageService, 
 	kept := newAnswer(query, usage, time.Now(), nil)
 	kept.current = false // so that it stays fresh for an hour
 	service.account("").keep(query, kept)
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample())))
 	return service, Config{
 		DefaultTimeout: time.Minute, MaxTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler), AccessLog: io.Discard,
-		Called: func(Call) {}, TracerProvider: provider,
+		Called: func(Call) {}, TracerProvider: provider, Traced: func() bool { return rand.Float64() < 0.01 },
 	}
 }
 
@@ -112,10 +113,10 @@ func BenchmarkPassage(b *testing.B) {
 	way := cfg.passage(service, doorkeeper{guard: guard, usage: service}, log)
 	req := &usagev1.GetDeviceUsageInZoneRequest{Iccid: benchedICCID}
 	rec := newRecord(b.Context(), usagev1.UsageService_GetDeviceUsageInZone_FullMethodName, nil)
-	rec.source, rec.told, rec.account, rec.peer, rec.timeout = sourceCache, sourceCache, "bench", "127.0.0.1:12345", time.Minute
+	rec.source, rec.told, rec.account, rec.peer, rec.deadline = sourceCache, sourceCache, "bench", "127.0.0.1:12345", time.Now().Add(time.Hour)
 	rec.iccid = benchedICCID
 	header := metadata.MD{"user-agent": {"bench"}}
-	ctx := peer.NewContext(b.Context(), &peer.Peer{Addr: namedAddr{text: "127.0.0.1:12345"}})
+	ctx := peer.NewContext(b.Context(), &peer.Peer{Addr: namedAddr{text: "127.0.0.1:12345", host: "127.0.0.1"}})
 	account, q := service.account(""), question{query: jasperclient.UsageQuery{ICCID: benchedICCID}}
 	for name, work := range map[string]func(){
 		"record":     func() { newRecord(ctx, rec.method, header) },
@@ -124,7 +125,7 @@ func BenchmarkPassage(b *testing.B) {
 		"deadline":   func() { way.limit(rec, rec) },
 		"validate":   func() { _, _ = validate(rec, req) },
 		"cache":      func() { account.fresh(q) },
-		"log":        func() { log.tell(rec, nil) },
+		"log":        func() { log.tell(rec, time.Now(), nil) },
 		"span":       func() { _, _ = way.tracer.trace(rec, rec, req, service.answer) },
 		"all of it":  func() { _, _ = way.ask(rec, rec, req) },
 	} {

@@ -8,23 +8,20 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// headerClass is how a caller lets others go first.
-const headerClass = "x-usage-class"
-
-// classBulk is the class of who does.
+// classBulk is the class of a caller who lets others go first.
 const classBulk = "bulk"
 
 // callerOf is who waits in the account's lane; a class that is none is added to bad.
 func callerOf(rec *record, bad *requestError) jasperclient.Caller {
-	caller := jasperclient.Caller{Name: cmp.Or(rec.asker, rec.shown.Host)}
-	for _, class := range rec.classes {
+	caller := jasperclient.Caller{Name: cmp.Or(rec.caller, rec.host)}
+	for _, class := range rec.sent.get(headerClass) {
 		switch class {
 		case classBulk:
 			caller.Bulk = true
 		case "interactive", "":
 		default:
 			const shown = 40
-			bad.violate(headerClass, fmt.Errorf("%.*q is no class; send bulk, or interactive or nothing", shown, class))
+			bad.violate(headerClass.grpc, fmt.Errorf("%.*q is no class; send bulk, or interactive or nothing", shown, class))
 		}
 	}
 	return caller

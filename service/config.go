@@ -24,6 +24,9 @@ const (
 	maxHeaderBytes = 64 << 10
 	// maxStreams is how many calls a connection may have under way. gRPC clients let those wait that are more.
 	maxStreams = 1000
+	// streamWorkers are goroutines that handle calls, one after the other: their stacks have grown already, and those of new ones
+	// have to be copied as they grow. More calls than there are workers get goroutines of their own.
+	streamWorkers = 64
 	// connectTimeout bounds a gRPC caller's handshake, for which a shutdown waits.
 	connectTimeout = 5 * time.Second
 	// readTimeout and idleTimeout bound what a caller can leave open: a request that has begun, and a connection without one.
@@ -70,6 +73,9 @@ type Config struct {
 	LanesChanged <-chan struct{}
 	// TracerProvider makes each call of UsageService a span; nil for none.
 	TracerProvider trace.TracerProvider
+	// Traced says whether a call that is no part of a caller's trace becomes a span, nor what it does any; nil: every call does.
+	// It spares most calls the provider, whose sampler decides only after it has made a span.
+	Traced func() bool
 }
 
 func (cfg Config) check() error {
@@ -84,13 +90,14 @@ func (cfg Config) check() error {
 
 // passage is what every question passes.
 func (cfg Config) passage(usage *UsageService, keeper doorkeeper, log accessLog) *passage {
-	return &passage{usage: usage, keeper: keeper, log: log, tracer: newTracer(cfg.TracerProvider),
+	return &passage{usage: usage, keeper: keeper, log: log, tracer: newTracer(cfg),
 		otherwise: cfg.DefaultTimeout, maxTimeout: cfg.MaxTimeout}
 }
 
 // bounds are those of callers' own gRPC connections.
 func (cfg Config) bounds() []grpc.ServerOption {
 	options := []grpc.ServerOption{
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.MaxConcurrentStreams(maxStreams),

@@ -11,11 +11,16 @@ func withCORS(origins []string, rest http.Handler) http.Handler {
 	if len(origins) == 0 {
 		return rest // for rs/cors no origin would mean all of them
 	}
+	exposed := []string{"Retry-After", "WWW-Authenticate"}
+	for _, told := range replyHeaders {
+		exposed = append(exposed, told.rest)
+	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet},
-		AllowedHeaders: []string{"Authorization", headerRequestID, headerClass, restTimeoutHeader, "traceparent", "tracestate"},
-		ExposedHeaders: append(replyHeaders[:], "Retry-After", "WWW-Authenticate"),
+		AllowedHeaders: []string{headerAuthorization.rest, headerRequestID.rest, headerClass.rest, restTimeoutHeader,
+			headerTraceParent.rest, headerTraceState.rest},
+		ExposedHeaders: exposed,
 		MaxAge:         600, // seconds, the most that browsers take
 	}).Handler(rest)
 }

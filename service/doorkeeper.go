@@ -4,20 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"sync/atomic"
 
 	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/peer"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/internal/certificates"
 )
-
-// authorizationHeader is where callers show their tokens.
-const authorizationHeader = "authorization"
 
 // A doorkeeper lets in who may call.
 type doorkeeper struct {
@@ -38,7 +33,9 @@ func (d doorkeeper) let(ctx context.Context, rec *record, req *usagev1.GetDevice
 	if err != nil {
 		return err
 	}
-	return d.allow(caller, req.GetAccount())
+	err = d.allow(caller, req.GetAccount())
+	rec.let = err == nil
+	return err
 }
 
 // letOther does so with a call of health. That of the service itself is for everybody.
@@ -59,20 +56,27 @@ func (d doorkeeper) letOther(ctx context.Context, rec *record, req any) error {
 
 // admit finds the caller, and counts the call.
 func (d doorkeeper) admit(ctx context.Context, rec *record) (*callers.Caller, error) {
-	if from, ok := peer.FromContext(ctx); ok && rec.door == doorGRPC {
-		if tls, ok := from.AuthInfo.(credentials.TLSInfo); ok {
-			rec.shown.Certificate = d.certificates.ClientNames(&tls.State)
-		}
-	}
-	caller, err := d.guard.Identify(ctx, rec.shown)
+	caller, err := d.guard.Identify(ctx, callers.Credentials{
+		Host: rec.host, Authorization: rec.sent.get(headerAuthorization), Certificate: d.certificate(rec),
+	})
 	if err != nil {
 		return nil, err
 	}
-	rec.asker = caller.Name
 	if caller.Listed { // else it is the peer, which the log has
 		rec.caller, rec.subject = caller.Name, caller.Subject
 	}
 	return caller, caller.Take()
+}
+
+// certificate are the names in the caller's certificate; none where it has none.
+func (d doorkeeper) certificate(rec *record) []string {
+	if rec.tls != nil {
+		return d.certificates.ClientNames(rec.tls)
+	}
+	if info, ok := rec.auth.(credentials.TLSInfo); ok {
+		return d.certificates.ClientNames(&info.State)
+	}
+	return nil
 }
 
 // anyAccount is no account's name: who may ask it may ask all of them.
@@ -84,12 +88,4 @@ func (d doorkeeper) allow(caller *callers.Caller, name string) error {
 		return nil
 	}
 	return &callers.NotAllowedError{Why: fmt.Sprintf("the policy gives %s no account %.100q", caller.Name, name)}
-}
-
-// restNames are the names in the certificate of a REST request's caller; none where it has none.
-func (d doorkeeper) restNames(r *http.Request) []string {
-	if r.TLS == nil {
-		return nil
-	}
-	return d.certificates.ClientNames(r.TLS)
 }

@@ -20,7 +20,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
-	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -84,13 +83,13 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &record{
 		Context:   r.Context(),
 		start:     time.Now(),
-		requestID: acceptRequestID(r.Header["X-Request-Id"]),
+		requestID: acceptRequestID(r.Header[headerRequestID.rest]),
 		door:      doorREST,
 		peer:      hostOf(r.RemoteAddr),
-		classes:   r.Header["X-Usage-Class"],
-		trace:     [2][]string{r.Header["Traceparent"], r.Header["Tracestate"]},
+		sent:      sent{rest: r.Header},
+		tls:       r.TLS,
 	}
-	rec.shown = callers.Credentials{Host: rec.peer, Authorization: r.Header["Authorization"], Certificate: g.way.keeper.restNames(r)}
+	rec.host = rec.peer
 	header := w.Header()
 	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
 	if iccid, ok := plainQuestion(r); ok {
@@ -180,9 +179,6 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 func (g *gateway) refuse(w http.ResponseWriter, r *http.Request, req *usagev1.GetDeviceUsageInZoneRequest, bad error) {
 	rec := recordOf(r.Context())
 	err := cmp.Or(g.way.keeper.let(r.Context(), rec, req), bad)
-	if err == bad {
-		rec.answers = rec.account
-	}
 	st := toStatus(err, jasperclient.UsageQuery{})
 	g.way.log.end(rec, &callError{st, err})
 	g.writeFailure(w, rec, st, 0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
@@ -40,11 +41,10 @@ func (d grpcDoor) register(server *grpc.Server) {
 func (d grpcDoor) getDeviceUsageInZone(
 	_ any, ctx context.Context, recv func(any) error, _ grpc.UnaryServerInterceptor,
 ) (any, error) {
-	req := new(usagev1.GetDeviceUsageInZoneRequest)
-	if err := d.arrivals.receive(ctx, recv, req); err != nil {
+	rec, req := recordOf(ctx), new(usagev1.GetDeviceUsageInZoneRequest)
+	if err := d.arrivals.receive(ctx, rec, recv, req); err != nil {
 		return nil, err
 	}
-	rec := recordOf(ctx)
 	reply, err := d.ask(ctx, rec, req)
 	if err != nil {
 		return nil, withHeader(ctx, rec, err)
@@ -66,7 +66,7 @@ func (d grpcDoor) other(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h
 	rec := recordOf(ctx)
 	if err := d.keeper.letOther(ctx, rec, req); err != nil {
 		err = fail(ctx, err, jasperclient.UsageQuery{})
-		d.log.tell(rec, err)
+		d.log.tell(rec, time.Now(), err)
 		return nil, withHeader(ctx, rec, err)
 	}
 	if err := grpc.SetHeader(ctx, rec.header()); err != nil {

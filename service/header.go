@@ -7,23 +7,48 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// The keys of a reply's metadata, which REST shows as headers of the same names.
-const (
-	headerRequestID = "x-request-id"
-	headerSource    = "x-usage-source"
-	headerAccount   = "x-usage-account"
-	headerAge       = "age" // in seconds, as RFC 9111, section 5.1, has it
+// A header is the key of metadata as gRPC and as net/http write it.
+type header struct{ grpc, rest string }
+
+func newHeader(name string) header { return header{name, http.CanonicalHeaderKey(name)} }
+
+// What a call says beside its request.
+var (
+	headerRequestID     = newHeader("x-request-id")
+	headerClass         = newHeader("x-usage-class")
+	headerAuthorization = newHeader("authorization")
+	// W3C's Trace Context, by which a caller makes a call part of its trace.
+	headerTraceParent = newHeader("traceparent")
+	headerTraceState  = newHeader("tracestate")
 )
 
-// replyHeaders are all of them, in the order of a record's values, and restHeaders as net/http writes them.
-var (
-	replyHeaders = [...]string{headerRequestID, headerSource, headerAccount, headerAge}
-	restHeaders  = [...]string{"X-Request-Id", "X-Usage-Source", "X-Usage-Account", "Age"}
-)
+// What a reply says beside its message, in the order of a record's values.
+var replyHeaders = [...]header{
+	headerRequestID,
+	newHeader("x-usage-source"),
+	newHeader("x-usage-account"),
+	newHeader("age"), // in seconds, as RFC 9111, section 5.1, has it
+}
+
+// sent are the headers of a call as they came through one of the doors.
+type sent struct {
+	grpc metadata.MD
+	rest http.Header
+}
+
+func (s sent) get(h header) []string {
+	if s.rest != nil {
+		return s.rest[h.rest]
+	}
+	return s.grpc[h.grpc]
+}
 
 // fill sets the values of the reply's header; what is empty is not sent.
 func (r *record) fill() {
-	r.values = [...]string{r.requestID, r.told, r.answers, ""}
+	r.values = [...]string{r.requestID, r.told, "", ""}
+	if r.let {
+		r.values[2] = r.account
+	}
 	if r.told == sourceCache || r.told == sourceStale {
 		r.values[3] = strconv.Itoa(int(r.age.Seconds()))
 	}
@@ -32,21 +57,21 @@ func (r *record) fill() {
 // header is what the reply says beside its message.
 func (r *record) header() metadata.MD {
 	r.fill()
-	header := make(metadata.MD, len(r.values))
+	md := make(metadata.MD, len(r.values))
 	for i, value := range r.values {
 		if value != "" {
-			header[replyHeaders[i]] = r.values[i : i+1 : i+1]
+			md[replyHeaders[i].grpc] = r.values[i : i+1 : i+1]
 		}
 	}
-	return header
+	return md
 }
 
 // writeHeader says the same to a REST caller.
-func (r *record) writeHeader(header http.Header) {
+func (r *record) writeHeader(to http.Header) {
 	r.fill()
 	for i, value := range r.values {
 		if value != "" {
-			header[restHeaders[i]] = r.values[i : i+1 : i+1]
+			to[replyHeaders[i].rest] = r.values[i : i+1 : i+1]
 		}
 	}
 }

@@ -59,7 +59,7 @@ func (l *boundedListener) track(conn net.Conn) (net.Conn, error) {
 	if l.conns == nil {
 		l.conns = map[net.Conn]struct{}{}
 	}
-	tracked := &boundedConn{conn, l, namedAddr{conn.RemoteAddr(), conn.RemoteAddr().String()}}
+	tracked := &boundedConn{conn, l, nameAddr(conn.RemoteAddr())}
 	l.conns[tracked] = struct{}{}
 	return tracked, nil
 }
@@ -85,10 +85,15 @@ type boundedConn struct {
 // RemoteAddr implements net.Conn.
 func (c *boundedConn) RemoteAddr() net.Addr { return c.remote }
 
-// A namedAddr has its text, which each call on the connection asks for.
+// A namedAddr has its text, and that without the port, for which each call on the connection asks.
 type namedAddr struct {
 	net.Addr
-	text string
+	text, host string
+}
+
+func nameAddr(addr net.Addr) namedAddr {
+	text := addr.String()
+	return namedAddr{addr, text, hostOf(text)}
 }
 
 func (a namedAddr) String() string { return a.text }

@@ -24,7 +24,10 @@ func MaskICCIDs(groups []string, attr slog.Attr) slog.Attr {
 	if attr.Value.Kind() != slog.KindString {
 		return attr
 	}
-	return BoundAttrs(groups, slog.String(attr.Key, maskICCIDs(attr.Key, attr.Value.String())))
+	if attr.Key == iccidAttr {
+		return slog.String(attr.Key, maskICCID(attr.Value.String()))
+	}
+	return BoundAttrs(groups, slog.String(attr.Key, maskICCIDs(attr.Value.String())))
 }
 
 // BoundAttrs is a slog.HandlerOptions.ReplaceAttr that cuts long texts off.
@@ -35,30 +38,19 @@ func BoundAttrs(_ []string, attr slog.Attr) slog.Attr {
 	return attr
 }
 
-func maskICCIDs(key, text string) string {
-	switch {
-	case key == iccidAttr && len(text) > shownDigits:
-		return "…" + text[len(text)-shownDigits:]
-	case !hasICCID(text): // as good as ever
-		return text
+// masked stands for what is not shown.
+const masked = "…"
+
+// maskICCID shows the end of what is an ICCID, or should be.
+func maskICCID(sent string) string {
+	if len(sent) <= shownDigits {
+		return sent
 	}
-	return iccidLike.ReplaceAllString(text, "…$1")
+	return masked + sent[len(sent)-shownDigits:]
 }
 
-// hasICCID tells in a moment what the expression takes a microsecond for.
-func hasICCID(text string) bool {
-	digits := 0
-	for i := range len(text) {
-		if c := text[i]; c < '0' || c > '9' {
-			digits = 0
-			continue
-		}
-		if digits++; digits == iccidDigits {
-			return true
-		}
-	}
-	return false
-}
+// maskICCIDs shows the ends of the ICCIDs in a text.
+func maskICCIDs(text string) string { return iccidLike.ReplaceAllString(text, masked+"$1") }
 
 func bounded(text string) string {
 	if len(text) > maxAttr {

@@ -36,10 +36,10 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 	if err := p.keeper.let(ctx, rec, req); err != nil {
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
 	}
-	if p.tracer != nil { // after the doorkeeper: a stranger may not have spans made
-		return p.tracer.trace(ctx, rec, req, p.usage.answer)
+	if p.tracer == nil {
+		return p.usage.answer(ctx, rec, req)
 	}
-	return p.usage.answer(ctx, rec, req)
+	return p.tracer.trace(ctx, rec, req, p.usage.answer) // after the doorkeeper: a stranger may not have spans made
 }
 
 // limit gives a call without a deadline the default one, and cuts a longer one to the greatest.
@@ -56,7 +56,6 @@ func (p *passage) limit(ctx context.Context, rec *record) {
 	if ok && ends.Before(rec.deadline) { // the caller's own may be sooner
 		rec.deadline = ends
 	}
-	rec.timeout = rec.deadline.Sub(rec.start).Round(time.Millisecond)
 }
 
 // A panicError is a panic of a handler.
@@ -85,15 +84,11 @@ func acceptRequestID(sent []string) string {
 
 // newRequestID tells calls apart; nobody gains by guessing one.
 func newRequestID() string {
-	const letters, bits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 5
-	var id [24]byte
-	var random uint64
+	const letters, bits = "0123456789abcdefghijklmnopqrstuv", 5
+	var id [16]byte
+	random := [...]uint64{rand.Uint64(), rand.Uint64()}
 	for i := range id {
-		if i%12 == 0 {
-			random = rand.Uint64()
-		}
-		id[i] = letters[random%(1<<bits)]
-		random >>= bits
+		id[i] = letters[random[i%2]>>(i/2*bits)%(1<<bits)]
 	}
 	return string(id[:])
 }

@@ -2,15 +2,14 @@ package service
 
 import (
 	"context"
-	"strings"
+	"crypto/tls"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
-	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
-	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -42,30 +41,33 @@ type record struct {
 	method    string // gRPC's full name; empty for a REST request whose path is no method's
 	door      string
 	peer      string
-	shown     callers.Credentials
-	classes   []string
-	trace     [2][]string   // the headers of W3C's Trace Context
-	asked     time.Duration // the timeout that a REST caller asks for, where hasAsked
-	hasAsked  bool
+	host      string // of the peer
+	sent      sent
+	auth      credentials.AuthInfo // of a gRPC connection
+	tls       *tls.ConnectionState // of a REST one; nil without TLS
 
-	deadline time.Time     // zero: the context's
-	timeout  time.Duration // until then, in all
-	asker    string        // who waits in the lane; empty: the host
-	caller   string        // the name of who asks; empty where it is not known
-	subject  string        // of the caller's JWT
+	asked    time.Duration // the timeout that a REST caller asks for, where hasAsked
+	hasAsked bool
+	deadline time.Time // zero: the context's
+	caller   string    // the name of who asks; empty where it is not known
+	subject  string    // of the caller's JWT
 	iccid    string
 	account  string // that is asked
-	source   string // of the answer
+	let      bool   // its caller may ask it
 	bulk     bool
+	untraced bool          // no span is to be made
+	source   string        // of the answer
 	waited   time.Duration // for turns in the lane
 	attempts int           // how often Control Center was asked
 	traceID  string        // of a sampled trace
 
-	reply   *answer       // to a question through the gateway
-	answers string        // the account that answers, as the caller is told
-	told    string        // the source, as the caller is told
-	age     time.Duration // of a reply that was kept
-	values  [4]string     // of the reply's header
+	reply  *answer       // to a question through the gateway
+	told   string        // the source, as the caller is told
+	age    time.Duration // of a reply that was kept
+	values [4]string     // of the reply's header
+
+	awaits     context.Context // the handler's, while the call's message is awaited
+	prev, next *record         // those that are awaited too
 }
 
 type recordKey struct{}
@@ -83,8 +85,10 @@ func recordOf(ctx context.Context) *record {
 	if rec, ok := ctx.Value(recordKey{}).(*record); ok {
 		return rec
 	}
-	header, _ := metadata.FromIncomingContext(ctx)
-	return newRecord(ctx, "", header)
+	sentHeader, _ := metadata.FromIncomingContext(ctx)
+	rec := newRecord(ctx, "", sentHeader)
+	rec.let = true // who lets callers in is somebody else
+	return rec
 }
 
 // newRecord is that of a call that came to a gRPC server.
@@ -92,16 +96,19 @@ func newRecord(ctx context.Context, method string, header metadata.MD) *record {
 	rec := &record{
 		Context:   ctx,
 		start:     time.Now(),
-		requestID: acceptRequestID(header[headerRequestID]),
+		requestID: acceptRequestID(header[headerRequestID.grpc]),
 		method:    method,
 		door:      doorGRPC,
-		classes:   header[headerClass],
-		trace:     [2][]string{header[headerTraceParent], header[headerTraceState]},
+		sent:      sent{grpc: header},
 	}
 	if caller, ok := peer.FromContext(ctx); ok {
-		rec.peer = caller.Addr.String()
+		rec.auth, rec.peer = caller.AuthInfo, caller.Addr.String()
+		if named, ok := caller.Addr.(namedAddr); ok {
+			rec.host = named.host
+		} else {
+			rec.host = hostOf(rec.peer)
+		}
 	}
-	rec.shown = callers.Credentials{Host: hostOf(rec.peer), Authorization: header[authorizationHeader]}
 	return rec
 }
 
@@ -135,8 +142,3 @@ func (r *record) follow(call *jasperclient.Call) {
 	r.waited += waited
 	r.attempts += attempts
 }
-
-var usagePrefix = "/" + usagev1.UsageService_ServiceDesc.ServiceName + "/"
-
-// isUsage tells the calls of UsageService from those of health and reflection, of which there may be one every few seconds.
-func isUsage(method string) bool { return strings.HasPrefix(method, usagePrefix) }

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"encoding/binary"
+	"math/rand/v2"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -17,44 +19,43 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// The headers of W3C's Trace Context by which a caller makes a call part of its trace.
-const (
-	headerTraceParent = "traceparent"
-	headerTraceState  = "tracestate"
-)
-
-// A tracer makes a span of each call of UsageService.
+// A tracer makes a span of each call of UsageService, or of some.
 type tracer struct {
 	trace.Tracer
 	options []trace.SpanStartOption // of all
+	chosen  func() bool             // whether a call of no caller's trace becomes one
 }
 
 // newTracer is nil without a provider.
-func newTracer(provider trace.TracerProvider) *tracer {
-	if provider == nil {
+func newTracer(cfg Config) *tracer {
+	if cfg.TracerProvider == nil {
 		return nil
 	}
 	return &tracer{
-		provider.Tracer("github.com/zoneusage/zoneusage/service", trace.WithSchemaURL(semconv.SchemaURL)),
+		cfg.TracerProvider.Tracer("github.com/zoneusage/zoneusage/service", trace.WithSchemaURL(semconv.SchemaURL)),
 		[]trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
+		cfg.Traced,
 	}
 }
 
-// trace answers a question as a span of its own, as OpenTelemetry's conventions for RPC have it. Nothing in it tells of the
-// device.
+// trace answers a question as a span of its own, unless another one is chosen, as OpenTelemetry's conventions for RPC have it.
+// Nothing in it tells of the device.
 func (t *tracer) trace(
 	ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest,
 	answer func(context.Context, *record, *usagev1.GetDeviceUsageInZoneRequest) (*answer, error),
 ) (*answer, error) {
-	if len(rec.trace[0]) > 0 {
-		ctx = propagation.TraceContext{}.Extract(ctx, incoming(rec.trace))
+	hasParent := false
+	if rec.sent.get(headerTraceParent) != nil {
+		ctx = propagation.TraceContext{}.Extract(ctx, incoming(rec.sent))
+		hasParent = trace.SpanContextFromContext(ctx).IsValid()
+	}
+	if t.chosen != nil && !hasParent && !t.chosen() {
+		rec.untraced = true
+		return answer(ctx, rec, req)
 	}
 	method := strings.TrimPrefix(rec.method, "/")
 	ctx, span := t.Start(ctx, method, t.options...)
 	defer span.End()
-	if !span.IsRecording() { // most are not, and need no attributes
-		return answer(ctx, rec, req)
-	}
 	span.SetAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(method), attribute.String("door", rec.door))
 	if of := span.SpanContext(); of.IsSampled() {
 		rec.traceID = of.TraceID().String()
@@ -62,6 +63,16 @@ func (t *tracer) trace(
 	reply, err := answer(ctx, rec, req)
 	finish(span, rec, status.Convert(err))
 	return reply, err
+}
+
+// untraced is the context of a call that makes no span: else what it does would begin traces of its own.
+func untraced(ctx context.Context) context.Context {
+	var id trace.TraceID
+	var span trace.SpanID
+	binary.NativeEndian.PutUint64(id[:], rand.Uint64()|1) // 0 would be none
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	binary.NativeEndian.PutUint64(span[:], rand.Uint64()|1)
+	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: span}))
 }
 
 // finish adds what came of the call to its span.
@@ -91,18 +102,12 @@ func isServersFault(c codes.Code) bool {
 	return false
 }
 
-// incoming are the headers of a call's trace as the propagator reads them.
-type incoming [2][]string
+// incoming are the headers of a call as the propagator reads them.
+type incoming sent
 
 // Get implements propagation.TextMapCarrier. A header that is given more than once is one list.
-func (c incoming) Get(key string) string {
-	switch key {
-	case headerTraceParent:
-		return strings.Join(c[0], ",")
-	case headerTraceState:
-		return strings.Join(c[1], ",")
-	}
-	return ""
+func (i incoming) Get(key string) string {
+	return strings.Join(sent(i).get(newHeader(key)), ",")
 }
 
 // Set and Keys, which reading does not need, implement it too.

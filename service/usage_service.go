@@ -108,7 +108,7 @@ func (s *UsageService) GetDeviceUsageInZone(
 func (s *UsageService) answer(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) (*answer, error) {
 	account := s.account(req.GetAccount())
 	if account != nil {
-		rec.account, rec.answers = account.Name, account.Name
+		rec.account = account.Name
 	}
 	q, err := validate(rec, req)
 	rec.bulk = q.caller.Bulk
@@ -121,7 +121,7 @@ func (s *UsageService) answer(ctx context.Context, rec *record, req *usagev1.Get
 	if err != nil {
 		return nil, fail(ctx, err, q.query)
 	}
-	found := account.ask(ctx, q)
+	found := account.ask(ctx, rec, q)
 	rec.note(found)
 	if found.err != nil {
 		return nil, fail(ctx, found.err, q.query)

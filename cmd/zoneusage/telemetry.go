@@ -10,8 +10,6 @@ import (
 	"os"
 	"time"
 
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-
 	"github.com/zoneusage/zoneusage/internal/reload"
 	"github.com/zoneusage/zoneusage/internal/telemetry"
 	"github.com/zoneusage/zoneusage/jasperclient"
@@ -40,31 +38,31 @@ const flushTime = 5 * time.Second
 type observer struct {
 	log          *slog.Logger
 	metrics      *telemetry.Metrics
-	spans        *sdktrace.TracerProvider // nil where nobody asks for traces
+	traces       *telemetry.Traces // nil where nobody asks for them
 	lanesChanged chan struct{}
 }
 
 func newObserver(ctx context.Context, log *slog.Logger) (*observer, error) {
-	spans, err := telemetry.NewTracerProvider(ctx, versionName(), log)
+	traces, err := telemetry.NewTraces(ctx, versionName(), log)
 	if err != nil {
 		return nil, err
 	}
 	return &observer{
 		log:          log,
 		metrics:      telemetry.New(versionName(), revision()),
-		spans:        spans,
+		traces:       traces,
 		lanesChanged: make(chan struct{}, 1),
 	}, nil
 }
 
 // close sends what spans there are.
 func (o *observer) close() {
-	if o.spans == nil {
+	if o.traces == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()
-	if err := o.spans.Shutdown(ctx); err != nil {
+	if err := o.traces.Provider.Shutdown(ctx); err != nil {
 		o.log.Warn("the last spans are lost", "cause", err.Error())
 	}
 }
@@ -79,8 +77,8 @@ func (o *observer) clientOptions(lane *telemetry.Lane) []jasperclient.Option {
 		}
 	}
 	options := []jasperclient.Option{jasperclient.WithEvents(events)}
-	if o.spans != nil {
-		options = append(options, jasperclient.WithTracerProvider(o.spans))
+	if o.traces != nil {
+		options = append(options, jasperclient.WithTracerProvider(o.traces.Provider))
 	}
 	return options
 }
@@ -91,8 +89,8 @@ func (f telemetryFlags) observe(usage *service.UsageService, cfg service.Config)
 	cfg.SilentSuccesses = percent - f.LogSuccesses
 	cfg.Called = f.observer.metrics.Called
 	cfg.LanesChanged = f.observer.lanesChanged
-	if f.observer.spans != nil {
-		cfg.TracerProvider = f.observer.spans
+	if f.observer.traces != nil {
+		cfg.TracerProvider, cfg.Traced = f.observer.traces.Provider, f.observer.traces.Chosen
 	}
 	f.observer.metrics.CollectAccounts(usage.States)
 	return cfg

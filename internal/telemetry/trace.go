@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -18,10 +20,17 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// NewTracerProvider makes the provider of spans that OpenTelemetry's own variables (OTEL_…) ask for, which say where its
-// spans go, how many of them, and under which name; nil where they ask for none. What the exporter has to say goes to the
-// log. Shut it down at the end: it sends what it still has.
-func NewTracerProvider(ctx context.Context, version string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
+// Traces are those that the process makes.
+type Traces struct {
+	// Provider makes the spans. Shut it down at the end: it sends what it still has.
+	Provider *sdktrace.TracerProvider
+	// Chosen says whether a call that is no part of a caller's trace begins one; nil: the provider's sampler decides.
+	Chosen func() bool
+}
+
+// NewTraces makes what OpenTelemetry's own variables (OTEL_…) ask for, which say where the spans go, how many of them, and under
+// which name; nil where they ask for none. What the exporter has to say goes to the log.
+func NewTraces(ctx context.Context, version string, log *slog.Logger) (*Traces, error) {
 	if on, err := wantsTraces(); !on || err != nil {
 		return nil, err
 	}
@@ -39,7 +48,22 @@ func NewTracerProvider(ctx context.Context, version string, log *slog.Logger) (*
 	if err != nil {
 		return nil, fmt.Errorf("traces: OTEL_RESOURCE_ATTRIBUTES or OTEL_SERVICE_NAME: %w", err)
 	}
-	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described)), nil
+	options := []sdktrace.TracerProviderOption{sdktrace.WithBatcher(exporter), sdktrace.WithResource(described)}
+	chosen := chooser()
+	if chosen != nil {
+		options = append(options, sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample())))
+	}
+	return &Traces{sdktrace.NewTracerProvider(options...), chosen}, nil
+}
+
+// chooser chooses as many calls as the sampler parentbased_traceidratio would, the one that samples part of the calls and goes by
+// the caller's trace where there is one. It is nil for another sampler, or a ratio that only the SDK has something to say to.
+func chooser() func() bool {
+	ratio, err := strconv.ParseFloat(os.Getenv("OTEL_TRACES_SAMPLER_ARG"), 64)
+	if os.Getenv("OTEL_TRACES_SAMPLER") != "parentbased_traceidratio" || err != nil || !(ratio >= 0 && ratio <= 1) {
+		return nil
+	}
+	return func() bool { return rand.Float64() < ratio }
 }
 
 // wantsTraces reports whether the variables ask for traces.

@@ -51,12 +51,12 @@ func TestTracesAreMadeWhereTheyAreAskedFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			setVariables(t, test.variables)
-			provider, err := telemetry.NewTracerProvider(t.Context(), "1.2.3", slog.New(slog.DiscardHandler))
-			if (provider != nil) != test.on || (err != nil) != (test.wrong != "") || (err != nil && !strings.Contains(err.Error(), test.wrong)) {
-				t.Errorf("%v, %v", provider, err)
+			traces, err := telemetry.NewTraces(t.Context(), "1.2.3", slog.New(slog.DiscardHandler))
+			if (traces != nil) != test.on || (err != nil) != (test.wrong != "") || (err != nil && !strings.Contains(err.Error(), test.wrong)) {
+				t.Errorf("%v, %v", traces, err)
 			}
-			if provider != nil {
-				if err := provider.Shutdown(t.Context()); err != nil {
+			if traces != nil {
+				if err := traces.Provider.Shutdown(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -93,13 +93,13 @@ func TestTracesGoOverGRPC(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + listener.Addr().String(), "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
 		"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20key", "OTEL_SERVICE_NAME": "usage-of-the-test",
 	})
-	provider, err := telemetry.NewTracerProvider(t.Context(), "1.2.3", slog.New(slog.DiscardHandler))
+	traces, err := telemetry.NewTraces(t.Context(), "1.2.3", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, span := provider.Tracer("test").Start(t.Context(), "a span")
+	_, span := traces.Provider.Tracer("test").Start(t.Context(), "a span")
 	span.End()
-	if err := provider.Shutdown(t.Context()); err != nil {
+	if err := traces.Provider.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	resource := (<-c.got).GetResourceSpans()[0]
@@ -126,16 +126,16 @@ func TestTheLogOfTracesHasNoSecrets(t *testing.T) {
 			setVariables(t, variables)
 			t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "100")
 			var log bytes.Buffer
-			provider, err := telemetry.NewTracerProvider(t.Context(), "1.2.3", slog.New(slog.NewJSONHandler(&log, nil)))
+			traces, err := telemetry.NewTraces(t.Context(), "1.2.3", slog.New(slog.NewJSONHandler(&log, nil)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if provider == nil {
+			if traces == nil {
 				t.Fatal("no traces")
 			}
-			_, span := provider.Tracer("test").Start(t.Context(), "a span")
+			_, span := traces.Provider.Tracer("test").Start(t.Context(), "a span")
 			span.End()
-			err = provider.Shutdown(t.Context())
+			err = traces.Provider.Shutdown(t.Context())
 			if log.Len() == 0 && err == nil {
 				t.Errorf("%v: nothing is said", variables)
 			}
