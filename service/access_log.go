@@ -27,7 +27,7 @@ type accessLog struct {
 	lines   *sync.Pool // of *[]byte
 }
 
-func newAccessLog(cfg Config, stopped context.Context) accessLog {
+func newAccessLog(stopped context.Context, cfg Config) accessLog {
 	return accessLog{
 		out: cfg.AccessLog, whole: cfg.LogFullICCIDs, silent: cfg.SilentSuccesses, called: cfg.Called, stopped: stopped,
 		lines: &sync.Pool{New: func() any { return new([]byte) }},

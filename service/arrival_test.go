@@ -60,7 +60,9 @@ func TestCallsWithoutAMessageAreBounded(t *testing.T) {
 				close(call.ended)
 			}
 			for range calls[1:] {
-				<-got
+				if err := <-got; err == nil {
+					t.Error("a call without a message is handled")
+				}
 			}
 			time.Sleep(readTimeout - sweepEvery)
 			select {
@@ -69,7 +71,9 @@ func TestCallsWithoutAMessageAreBounded(t *testing.T) {
 			default:
 			}
 			begun := time.Now()
-			<-got // it is ended
+			if err := <-got; err == nil { // it is ended
+				t.Error("a call without a message is handled")
+			}
 			if took := time.Since(begun); took > 2*sweepEvery {
 				t.Errorf("a call without a message is ended %v late", took)
 			}

@@ -109,7 +109,7 @@ func BenchmarkPassage(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	log := newAccessLog(cfg, b.Context())
+	log := newAccessLog(b.Context(), cfg)
 	way := cfg.passage(service, doorkeeper{guard: guard, usage: service}, log)
 	req := &usagev1.GetDeviceUsageInZoneRequest{Iccid: benchedICCID}
 	rec := newRecord(b.Context(), usagev1.UsageService_GetDeviceUsageInZone_FullMethodName, nil)
@@ -300,7 +300,7 @@ type discarding struct {
 }
 
 func (d *discarding) Header() http.Header { return d.header }
-func (d *discarding) WriteHeader(int)     {}
+func (*discarding) WriteHeader(int)       {}
 func (d *discarding) Write(p []byte) (int, error) {
 	d.n += len(p)
 	return len(p), nil

@@ -30,7 +30,7 @@ import (
 // long is for tests of a hundred thousand calls, which take minutes under the race detector and less than one without it.
 func long(t *testing.T) {
 	t.Helper()
-	if raceDetector {
+	if service.RaceDetector {
 		t.Skip("make test runs it without the race detector")
 	}
 }

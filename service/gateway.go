@@ -135,7 +135,7 @@ func plainQuestion(r *http.Request) (iccid string, ok bool) {
 func (g *gateway) answer(w http.ResponseWriter, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) {
 	reply, err := g.way.ask(rec, rec, req)
 	if err != nil {
-		g.writeFailure(w, rec, status.Convert(err), 0)
+		writeFailure(w, rec, status.Convert(err), 0)
 		return
 	}
 	header := w.Header()
@@ -181,12 +181,12 @@ func (g *gateway) refuse(w http.ResponseWriter, r *http.Request, req *usagev1.Ge
 	err := cmp.Or(g.way.keeper.let(r.Context(), rec, req), bad)
 	st := toStatus(err, jasperclient.UsageQuery{})
 	g.way.log.end(rec, &callError{st, err})
-	g.writeFailure(w, rec, st, 0)
+	writeFailure(w, rec, st, 0)
 }
 
 // writeRoutingError answers a request for which there is no method of the service.
 func (g *gateway) writeRoutingError(
-	ctx context.Context, mux *runtime.ServeMux, marshaler runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int,
+	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, httpStatus int,
 ) {
 	st := status.New(codes.InvalidArgument, "the path is malformed")
 	switch httpStatus {
@@ -199,7 +199,7 @@ func (g *gateway) writeRoutingError(
 	}
 	st = withInvalidRequest(st)
 	g.way.log.end(recordOf(ctx), &callError{st, errors.New(st.Message())})
-	g.writeFailure(w, recordOf(ctx), st, httpStatus)
+	writeFailure(w, recordOf(ctx), st, httpStatus)
 }
 
 // withInvalidRequest adds the reason INVALID_REQUEST to a status of the REST door's own.
@@ -221,12 +221,12 @@ func (g *gateway) writeError(
 		// Of the others the passage tells.
 		g.way.log.end(rec, &callError{st, err})
 	}
-	g.writeFailure(w, rec, st, 0)
+	writeFailure(w, rec, st, 0)
 }
 
 // writeFailure writes the status as the body and what a program looks for first as HTTP status, where it is 0 that of the
 // code, and Retry-After.
-func (g *gateway) writeFailure(w http.ResponseWriter, rec *record, st *status.Status, httpStatus int) {
+func writeFailure(w http.ResponseWriter, rec *record, st *status.Status, httpStatus int) {
 	header := w.Header()
 	rec.writeHeader(header)
 	if st.Code() == codes.Unauthenticated {

@@ -1,5 +1,6 @@
 //go:build !race
 
-package service_test
+package service
 
-const raceDetector = false
+// RaceDetector is for the tests that measure.
+const RaceDetector = false

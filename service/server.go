@@ -56,7 +56,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	s.grpcConns.most, s.grpcConns.full = cfg.MaxConnections, fullDoor(cfg, doorGRPC)
 	s.httpConns.most, s.httpConns.full = cfg.MaxConnections, fullDoor(cfg, doorREST)
 	keeper := doorkeeper{guard: cfg.Callers, certificates: cfg.Certificates, usage: usage, strangers: new(atomic.Int64)}
-	log := newAccessLog(cfg, s.stopped)
+	log := newAccessLog(s.stopped, cfg)
 	way := cfg.passage(usage, keeper, log)
 	door := grpcDoor{way, s.arrivals}
 	s.grpc = grpc.NewServer(append(cfg.bounds(),

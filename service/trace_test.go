@@ -30,14 +30,15 @@ const (
 )
 
 // traced serves the sandbox, with every span kept.
-func traced(t *testing.T) (*rig, *tracetest.InMemoryExporter) {
+func traced(t *testing.T, changes ...func(*service.Config)) (*rig, *tracetest.InMemoryExporter) {
 	t.Helper()
 	controlCenter := httptest.NewServer(newSandbox(t))
 	t.Cleanup(controlCenter.Close)
 	spans := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	client := newClient(t, controlCenter.URL, jasperclient.WithTracerProvider(provider))
-	return newRigFor(t, newService(t, service.AnswerConfig{}, client), func(cfg *service.Config) { cfg.TracerProvider = provider }), spans
+	changes = append(changes, func(cfg *service.Config) { cfg.TracerProvider = provider })
+	return newRigFor(t, newService(t, service.AnswerConfig{}, client), changes...), spans
 }
 
 // askTraced asks through a door as a part of the caller's trace.
@@ -147,5 +148,27 @@ func TestWhatIsNotTraced(t *testing.T) {
 	}
 	if name := usagev1.UsageService_GetDeviceUsageInZone_FullMethodName; !strings.Contains(r.log.String(), name) {
 		t.Errorf("the log does not have %s:\n%s", name, r.log)
+	}
+}
+
+// A call that is not chosen makes no span, nor does what it asks of Control Center; that of a caller's trace is not asked for.
+func TestWhichCallsAreTraced(t *testing.T) {
+	chosen := false
+	r, spans := traced(t, func(cfg *service.Config) { cfg.Traced = func() bool { return chosen } })
+	for _, door := range []string{"grpc", "rest"} {
+		for _, test := range []struct {
+			parent string
+			chosen bool
+			want   int
+		}{{"none", false, 0}, {"none", true, 1}, {traceParent, false, 1}} {
+			spans.Reset()
+			chosen = test.chosen
+			if got := askTraced(t, r, door, test.parent, example()); got.status != nil {
+				t.Fatal(got.status)
+			}
+			if found := doorSpans(spans); len(found) != test.want || (test.want == 0 && len(spans.GetSpans()) > 0) {
+				t.Errorf("%s, parent %s, chosen %v: %d spans of the door, %d in all", door, test.parent, test.chosen, len(found), len(spans.GetSpans()))
+			}
+		}
 	}
 }

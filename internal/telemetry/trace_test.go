@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
@@ -22,7 +23,7 @@ func setVariables(t *testing.T, variables map[string]string) {
 	for _, name := range []string{
 		"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
 		"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME",
-		"OTEL_RESOURCE_ATTRIBUTES",
+		"OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
 	} {
 		t.Setenv(name, variables[name])
 	}
@@ -145,5 +146,44 @@ func TestTheLogOfTracesHasNoSecrets(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The sampler that chooses a part of the calls is asked before there is a span; the others decide themselves.
+func TestWhoChoosesTheTraces(t *testing.T) {
+	for _, test := range []struct {
+		sampler, ratio string
+		chooses        bool
+		least, most    int // of a thousand
+	}{
+		{"", "", false, 0, 0}, {"always_on", "0.1", false, 0, 0}, {"traceidratio", "0.1", false, 0, 0},
+		{"parentbased_traceidratio", "", false, 0, 0}, {"parentbased_traceidratio", "NaN", false, 0, 0}, {"parentbased_traceidratio", "2", false, 0, 0},
+		{"parentbased_traceidratio", "0", true, 0, 0}, {"parentbased_traceidratio", "1", true, 1000, 1000}, {"parentbased_traceidratio", "0.5", true, 300, 700},
+	} {
+		setVariables(t, map[string]string{
+			"OTEL_TRACES_EXPORTER": "otlp", "OTEL_TRACES_SAMPLER": test.sampler, "OTEL_TRACES_SAMPLER_ARG": test.ratio,
+		})
+		traces, err := telemetry.NewTraces(t.Context(), "1.2.3", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (traces.Chosen != nil) != test.chooses {
+			t.Fatalf("%+v: there is a choice: %v", test, traces.Chosen != nil)
+		}
+		if test.chooses {
+			chosen := 0
+			for range 1000 {
+				if traces.Chosen() {
+					chosen++
+				}
+			}
+			_, span := traces.Provider.Tracer("test").Start(t.Context(), "one that was chosen")
+			if chosen < test.least || chosen > test.most || !span.SpanContext().IsSampled() {
+				t.Errorf("%+v: %d of a thousand are chosen, and then sampled: %v", test, chosen, span.SpanContext().IsSampled())
+			}
+		}
+		shutdown, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		_ = traces.Provider.Shutdown(shutdown) // there is no collector
+		cancel()
 	}
 }
