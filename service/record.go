@@ -21,7 +21,7 @@ type Call struct {
 	Door string
 	// Code is how the call ended.
 	Code codes.Code
-	// Took is the time from its first interceptor, or from the REST door, to its end.
+	// Took is the time from its headers to its end.
 	Took time.Duration
 	// Account is the name of the account that was asked; empty where there was none.
 	Account string

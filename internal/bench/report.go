@@ -80,7 +80,7 @@ func (r report) explain(say func(string, ...any)) {
 	say("The service has on what an operator has on: a log line for every call, metrics, traces of one call in a hundred, and with TLS a")
 	say("file of callers. The references have nothing: *bare grpc-go* answers with one message, made before, that it marshals every time;")
 	say("*bare net/http* encodes Go structs with encoding/json every time. Small is the answer of Control Center's documentation; large has")
-	say("%d rate plans of %d zones. With equal settings both sides run with GOGC=%s; as shipped, nothing is set for either. Noise is a", largePlans, largeZones, equalGOGC)
+	say("%d rate plans of %d zones. With equal settings both sides run with GOGC=%s, the rest as shipped; as shipped, nothing is set for either. Noise is a", largePlans, largeZones, equalGOGC)
 	say("reference against itself: a difference as small says nothing.\n")
 }
 

@@ -19,8 +19,9 @@ import (
 // equalGOGC is the garbage collector's setting of both sides where their settings are equal.
 const equalGOGC = "400"
 
-// streamWorkers is how many goroutines the service keeps to serve streams; the reference keeps as many.
-const streamWorkers = 0
+// streamWorkers is how many goroutines the service keeps to handle calls. A bare server has none; a reference that stands for the
+// service without what it does has as many.
+const streamWorkers = 64
 
 // generatorGOGC has the load generator collect its garbage seldom: it shares the cores with those whom it measures.
 const generatorGOGC = 800
@@ -122,7 +123,7 @@ func (s *stage) startReference(ctx context.Context, r row, answer string) (*serv
 	args := []string{plainRole, "-answer=" + answer}
 	if r.door == overGRPC {
 		args = []string{echoRole, "-answer=" + answer, "-raw=" + strconv.FormatBool(r.raw)}
-		if !r.asShipped {
+		if r.raw {
 			args = append(args, "-workers="+strconv.Itoa(streamWorkers))
 		}
 	}
