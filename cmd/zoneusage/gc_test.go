@@ -1,32 +1,37 @@
 package main
 
 import (
-	"context"
+	"math"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 )
 
-func TestTheHeadroomOfTheHeap(t *testing.T) {
-	for live, want := range map[uint64]int{0: 1600, 1 << 20: 1600, 8 << 20: 800, 64 << 20: 100, 1 << 30: 100} {
-		if got := percentFor(live); got != want {
-			t.Errorf("with %d bytes in use: %d %%, want %d", live, got, want)
+// The garbage collector has the headroom, and GOMEMLIMIT is still about the machine's memory.
+func TestTheBallast(t *testing.T) {
+	goal := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
+	heapGoal := func() uint64 {
+		debug.FreeOSMemory() // collects
+		metrics.Read(goal)
+		return goal[0].Value.Uint64()
+	}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	for _, limit := range []int64{1 << 30, math.MaxInt64} {
+		debug.SetMemoryLimit(limit)
+		for gogc, taken := range map[string]bool{"": true, "100": false} {
+			t.Setenv("GOGC", gogc)
+			before := heapGoal()
+			drop := takeBallast()
+			if more := heapGoal() - before; (more > ballastBytes) != taken {
+				t.Errorf("GOGC=%q: the heap may have %d bytes more", gogc, more)
+			}
+			if now := debug.SetMemoryLimit(-1); (now == limit+ballastBytes) != (taken && limit < math.MaxInt64) {
+				t.Errorf("GOGC=%q: the limit %d is %d now", gogc, limit, now)
+			}
+			drop()
+			if now := debug.SetMemoryLimit(-1); now != limit {
+				t.Errorf("GOGC=%q: at the end the limit %d is %d", gogc, limit, now)
+			}
 		}
-	}
-}
-
-func TestAnOperatorsGOGCGoesFirst(t *testing.T) {
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	before := debug.SetGCPercent(77)
-	defer debug.SetGCPercent(before)
-	t.Setenv("GOGC", "77")
-	tuneGC(ended)
-	if got := debug.SetGCPercent(77); got != 77 {
-		t.Errorf("GOGC is %d now", got)
-	}
-	t.Setenv("GOGC", "")
-	tuneGC(ended)
-	if got := debug.SetGCPercent(77); got != gcPercent {
-		t.Errorf("at the end it is %d, want Go's own %d", got, gcPercent)
 	}
 }

@@ -64,7 +64,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	defer signal.Stop(hangup)
 	lines := logfile.New(app.Stderr)
 	defer background(lines.Run)()
-	defer background(tuneGC)()
+	defer takeBallast()()
 	log := c.logger(lines)
 	// Also for what Go's libraries and gRPC's have to say.
 	slog.SetDefault(log)
