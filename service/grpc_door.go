@@ -60,12 +60,13 @@ func (d grpcDoor) getDeviceUsageInZone(
 
 // other is what the calls of health pass.
 func (d grpcDoor) other(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	rec := recordOf(ctx)
 	defer func() {
 		if value := recover(); value != nil {
 			err = fail(ctx, &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
+			d.log.tell(rec, time.Now(), err)
 		}
 	}()
-	rec := recordOf(ctx)
 	if err := d.keeper.letOther(ctx, rec, req); err != nil {
 		err = fail(ctx, err, jasperclient.UsageQuery{})
 		d.log.tell(rec, time.Now(), err)
