@@ -83,10 +83,10 @@ func waitingCost(tb testing.TB, callers int) (heap, stack float64) {
 }
 
 func TestWhatAWaitingCallerCosts(t *testing.T) {
-	for _, callers := range []int{1, 100, crowd} { // the first also pays for what the runtime keeps
+	for _, callers := range []int{1, 100} { // the first also pays for what the runtime keeps
 		heap, stack := waitingCost(t, callers)
 		t.Logf("%d waiting of %d callers: %.0f bytes of heap each, %.0f of stack", crowd, callers, heap, stack)
-		if callers == 100 && heap > 1024 {
+		if callers > 1 && heap > 1024 {
 			t.Errorf("a waiting caller costs %.0f bytes", heap)
 		}
 	}

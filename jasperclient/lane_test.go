@@ -26,7 +26,7 @@ func newWaiter(caller Caller) *waiter {
 
 func (w *waiter) wake() { close(w.granted) }
 
-func (w *waiter) resume() {}
+func (*waiter) resume() {}
 
 // enter waits for a turn, as a call does for its callers.
 func enter(ctx context.Context, l *lane, caller Caller, at rank) (*turn, error) {

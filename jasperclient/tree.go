@@ -4,7 +4,10 @@ import "math/rand/v2"
 
 // A tree holds items in their order and counts how many come before one. Each of its methods takes O(log n) steps, as is to
 // be expected of a treap: a binary tree that random priorities keep low.
-type tree[T interface{ before(T) bool }] struct{ root *node[T] }
+type tree[T ordered[T]] struct{ root *node[T] }
+
+// ordered is what stands in an order of its own.
+type ordered[T any] interface{ before(T) bool }
 
 type node[T any] struct {
 	item        T
@@ -70,7 +73,7 @@ func (t *tree[T]) last() T {
 }
 
 // split parts the items before one from the others.
-func split[T interface{ before(T) bool }](n *node[T], item T) (earlier, later *node[T]) {
+func split[T ordered[T]](n *node[T], item T) (earlier, later *node[T]) {
 	if n == nil {
 		return nil, nil
 	}
@@ -96,7 +99,7 @@ func join[T any](earlier, later *node[T]) *node[T] {
 }
 
 // without is the tree without an item, if it has it.
-func without[T interface{ before(T) bool }](n *node[T], item T) *node[T] {
+func without[T ordered[T]](n *node[T], item T) *node[T] {
 	switch {
 	case n == nil:
 		return nil
