@@ -132,10 +132,10 @@ func (call *Call) send() (caller Caller, waited time.Duration, cause Cause, err 
 	defer call.mu.Unlock()
 	caller = call.turn.caller
 	switch refused := call.turn.err; {
-	case call.over || call.abandoned:
+	case call.ending || call.abandoned:
 		call.client.lane.withdraw(call.turn)
 		err = fmt.Errorf("jasperclient: waiting for a turn: %w", context.Canceled)
-		if call.over {
+		if call.ending {
 			err = errOver
 		}
 	case refused != nil:

@@ -380,7 +380,8 @@ func (l *lane) holdUntil(next time.Time) {
 	}
 }
 
-// turnAllAway tells those who wait, and others, why they have no turn: all in one goroutine, for they can be many.
+// turnAllAway tells those who wait, and others, why they have no turn: after what this changes of the lane is told, and all
+// in one goroutine, for they can be many.
 func (l *lane) turnAllAway(why error, others ...*turn) {
 	away := others
 	for l.waiting() > 0 {
@@ -389,9 +390,10 @@ func (l *lane) turnAllAway(why error, others ...*turn) {
 	for _, t := range away {
 		t.err = why
 	}
-	l.riders.Go(func() {
+	defer l.riders.Go(func() { // even when the event panics
 		for _, t := range away {
 			t.holder.wake()
 		}
 	})
+	l.tellChange()
 }
