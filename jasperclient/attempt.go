@@ -160,7 +160,7 @@ func (call *Call) send() (caller Caller, waited time.Duration, cause Cause, err 
 func (call *Call) begin() {
 	if call.span == nil {
 		ctx := callContext{Context: call.client.open, started: call.ctx}
-		call.ctx, call.span = call.client.startSpan(ctx, "lane", trace.SpanKindInternal, call.began)
+		call.ctx, call.span = call.client.startSpan(ctx, "lane", trace.SpanKindInternal, call.entered) // the first wait
 	}
 }
 
@@ -180,7 +180,7 @@ func (call *Call) end(usage *DeviceUsage, err error, cause Cause) bool {
 	}
 	call.mu.Lock()
 	defer call.mu.Unlock()
-	call.usage, call.err, call.cause, call.over = usage, err, cause, true
+	call.result, call.over = &result{usage, err, cause}, true
 	call.tell()
 	return true
 }

@@ -18,7 +18,6 @@ type Call struct {
 	client *Client
 	query  UsageQuery
 	ended  func(usage *DeviceUsage, sent time.Time, err error)
-	began  time.Time
 
 	// These belong to whoever goes on with the call: one goroutine at a time.
 	ctx      context.Context // of the call's span, once there is one; before, that which it was started with
@@ -40,6 +39,11 @@ type Call struct {
 	resumes   time.Time     // when the wait before the next attempt ends
 	moved     chan struct{} // closed when the call is over, or a failure changes when it may be; nil while nobody waits for that
 
+	*result // nil until it is over: who waits has no room for it
+}
+
+// A result is what a call came to.
+type result struct {
 	usage *DeviceUsage
 	err   error
 	cause Cause // why the lane turned the call away; empty where it did not
@@ -59,7 +63,7 @@ func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, ended f
 		return nil, err
 	}
 	now := time.Now()
-	call := &Call{client: c, query: q, ended: ended, ctx: ctx, began: now, entered: now, callers: 1}
+	call := &Call{client: c, query: q, ended: ended, ctx: ctx, entered: now, callers: 1}
 	call.turn = newTurn(caller, call)
 	if err := c.lane.enter(call.turn, atEnd); err != nil {
 		if !errors.Is(err, ErrClosed) {
