@@ -14,6 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"github.com/zoneusage/zoneusage/internal/memhttp"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
@@ -338,6 +341,70 @@ func TestACallThatEverybodyLeft(t *testing.T) {
 		}
 		if err := <-results; err != nil || control.called() != 1 {
 			t.Errorf("%d calls, %v", control.called(), err)
+		}
+	})
+}
+
+// heldSpans makes the first call wait between the grant of its turn and the call.
+type heldSpans struct {
+	*tracetest.SpanRecorder
+	held    atomic.Bool
+	granted chan struct{} // closed when it does
+	release chan struct{}
+}
+
+func (h *heldSpans) OnStart(ctx context.Context, span sdktrace.ReadWriteSpan) {
+	if h.held.CompareAndSwap(false, true) {
+		close(h.granted)
+		<-h.release
+	}
+	h.SpanRecorder.OnStart(ctx, span)
+}
+
+// Who leaves in the moment of the grant, before Control Center is asked, leaves the turn to the next.
+func TestEverybodyLeavesInTheMomentOfTheGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held := &heldSpans{SpanRecorder: tracetest.NewSpanRecorder(), granted: make(chan struct{}), release: make(chan struct{})}
+		control := &script{steps: []http.HandlerFunc{goodAnswer}}
+		client := clientOf(t, control, perSecond,
+			jasperclient.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(held))))
+		outcome := make(chan error, 2)
+		start := time.Now()
+		left, err := client.Start(t.Context(), question, jasperclient.Caller{Name: "A"}, func(_ *jasperclient.DeviceUsage, sent time.Time, err error) {
+			if !sent.IsZero() {
+				t.Errorf("a call that everybody left was sent at %v", sent)
+			}
+			outcome <- err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-held.granted
+		next, err := client.Start(t.Context(), question, jasperclient.Caller{Name: "B"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if _, err := left.Wait(ended); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if left.Join(jasperclient.Caller{}, time.Hour) {
+			t.Error("a call that was given up can be joined")
+		}
+		if _, err := next.Wait(t.Context()); err != nil || time.Since(start) != 0 {
+			t.Errorf("the next one after %v: %v", time.Since(start), err)
+		}
+		close(held.release)
+		synctest.Wait()
+		if err := <-outcome; !errors.Is(err, context.Canceled) || len(outcome) > 0 || control.called() != 1 {
+			t.Errorf("%d calls, and who left got %v", control.called(), err)
+		}
+		if lane := client.Lane(); lane.InFlight != 0 || lane.Waiting != 0 {
+			t.Errorf("the lane: %+v", lane)
+		}
+		if spans := len(held.Started()) - len(held.Ended()); spans != 0 {
+			t.Errorf("%d spans have no end", spans)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -40,10 +41,9 @@ type Client struct {
 	tracer    trace.Tracer // nil for no spans
 
 	open  context.Context // until Close
-	close context.CancelCauseFunc
-	calls sync.WaitGroup
+	close context.CancelFunc
 
-	mu sync.Mutex // lets no call start while Close waits for those there are
+	mu sync.Mutex
 	// credentials live in a closure, where formatting a Client cannot reach them.
 	credentials func() Credentials
 }
@@ -114,7 +114,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 		events:    Events{}.complete(),
 	}
 	c.credentials = func() Credentials { return credentials }
-	c.open, c.close = context.WithCancelCause(context.Background())
+	c.open, c.close = context.WithCancel(context.Background())
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
 			return nil, err
@@ -132,12 +132,14 @@ func printable(s string) bool {
 }
 
 // newTransport has the settings of http.DefaultTransport, and connections of its own for Close to let go of. For a few
-// calls at once HTTP/2 brings nothing, and it would send the body of nothing as a frame.
+// calls at once HTTP/2 brings nothing, and it would send the body of nothing as a frame. It keeps every connection for the
+// next call, not two: the lane lets no more be made than the account allows calls at once, and Update can change that.
 func newTransport() http.RoundTripper {
 	if transport, ok := http.DefaultTransport.(*http.Transport); ok {
 		transport = transport.Clone()
 		transport.Protocols = new(http.Protocols)
 		transport.Protocols.SetHTTP1(true)
+		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, math.MaxInt
 		return transport
 	}
 	return http.DefaultTransport // the program has set another one, and means it
@@ -167,25 +169,10 @@ func (c *Client) BaseURL() string { return c.base.String() }
 // Close ends every call there is, and lets go of the connections. These calls, and those that come later, fail with
 // [ErrClosed].
 func (c *Client) Close() {
-	c.mu.Lock()
-	c.close(ErrClosed)
-	c.mu.Unlock()
-	c.calls.Wait()
+	c.lane.close()
+	c.close()
+	c.lane.riders.Wait()
 	c.http.CloseIdleConnections()
-}
-
-// launch runs a call that has a place in the lane.
-func (c *Client) launch(call *Call, run func()) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.open.Err() != nil {
-		return ErrClosed
-	}
-	if err := c.lane.enter(call.turn, atEnd); err != nil {
-		return err
-	}
-	c.calls.Go(run)
-	return nil
 }
 
 func parseBaseURL(raw string) (*url.URL, error) {

@@ -29,12 +29,15 @@ const (
 	apiKey       = "0f3b2c1d-not-a-real-key"
 )
 
+// unlimited is a fair use that holds nobody up.
+var unlimited = jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 1e6, MaxWaiting: 1000}
+
 // newClient is a client of a real HTTP server with the handler.
 func newClient(t *testing.T, handler http.HandlerFunc, opts ...jasperclient.Option) *jasperclient.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	opts = append([]jasperclient.Option{jasperclient.WithFairUse(jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 1e6, MaxWaiting: 1000})}, opts...)
+	opts = append([]jasperclient.Option{jasperclient.WithFairUse(unlimited)}, opts...)
 	client, err := jasperclient.New(server.URL, jasperclient.Credentials{Username: "user", APIKey: apiKey}, opts...)
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +239,12 @@ func TestUsageInZoneRefusesUntrustedAnswers(t *testing.T) {
 		"a code taken back":        {query, strings.Replace(plans(record()), "{", `{"errorCode":"20000001","errorCode":null,`, 1), "twice"},
 		"a record twice":           {query, plans(record(), record()), "two records"},
 		"a record under two keys":  {query, answer(`{"Rate Plan A, 1":[` + record() + `],"Rate Plan B, 1":[` + record() + `]}`), "two records"},
+		"an unknown field twice":   {query, plans(record("newField", `1,"NEWFIELD":2`)), "twice"},
+		"nesting without end":      {query, answer(strings.Repeat("[", 20000)), "no object"},
+		"unknown nesting":          {query, plans(record("newField", strings.Repeat("[", 20000))), "cannot be read"},
+		"half a pair in a key":     {query, answer(`{"\ud800, 1":[]}`), "cannot be decoded"},
+		"text for a map":           {query, answer(`{"Rate Plan A, 1":"none"}`), "cannot be read"},
+		"a number for a name":      {query, plans(record("ratePlan", "1")), "cannot be read"},
 		"half a surrogate pair":    {query, plans(record("zone", `"\ud800"`)), "cannot be decoded"},
 		"a plan without a name":    {query, plans(record("ratePlan", `""`)), "lacks ratePlan"},
 		"a unit that looks alike":  {query, plans(record("dataUsage", "1", "dataUsageUnit", `"byte\u017f"`)), "unit"},
@@ -346,27 +355,30 @@ func TestUsageInZoneTellsRefusalsApart(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
-				for key, values := range test.header {
-					w.Header()[key] = values
+			synctest.Test(t, func(t *testing.T) {
+				client := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					for key, values := range test.header {
+						w.Header()[key] = values
+					}
+					w.WriteHeader(test.status)
+					_, _ = io.WriteString(w, test.body)
+				}), unlimited)
+				// Less than any Retry-After here: the refused call is not made again. In real time a slow machine
+				// could need as long for the attempts that are.
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				_, err := client.UsageInZone(ctx, jasperclient.UsageQuery{ICCID: exampleICCID})
+				var unavailable *jasperclient.UnavailableError
+				if errors.As(err, &unavailable) {
+					unavailable.Err = nil
 				}
-				w.WriteHeader(test.status)
-				_, _ = io.WriteString(w, test.body)
+				if invalid := (*jasperclient.InvalidResponseError)(nil); errors.As(err, &invalid) {
+					invalid.Err = nil
+				}
+				if diff := cmp.Diff(test.want, err); diff != "" {
+					t.Errorf("(-want +got)\n%s", diff)
+				}
 			})
-			// Less than any Retry-After here: the refused call is not made again.
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			defer cancel()
-			_, err := client.UsageInZone(ctx, jasperclient.UsageQuery{ICCID: exampleICCID})
-			var unavailable *jasperclient.UnavailableError
-			if errors.As(err, &unavailable) {
-				unavailable.Err = nil
-			}
-			if invalid := (*jasperclient.InvalidResponseError)(nil); errors.As(err, &invalid) {
-				invalid.Err = nil
-			}
-			if diff := cmp.Diff(test.want, err); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
 		})
 	}
 }

@@ -2,14 +2,16 @@ package jasperclient
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // decodeUsage reads the body of an answer that is no refusal.
@@ -17,19 +19,16 @@ func decodeUsage(body []byte) (*DeviceUsage, error) {
 	if !utf8.Valid(body) {
 		return nil, errors.New("it is not UTF-8")
 	}
-	var wire wireUsage
-	if err := json.Unmarshal(withoutBOM(body), &wire); err != nil {
+	dec := newDecoder(body)
+	usage, err := readUsage(dec)
+	if err != nil {
 		return nil, fmt.Errorf("it cannot be read: %w", err)
 	}
-	iccid, err := ParseICCID(wire.ICCID)
-	if err != nil {
-		return nil, fmt.Errorf("its iccid: %w", err)
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("it cannot be read: %w", cmp.Or(err, errors.New("more follows its end")))
 	}
-	usage := &DeviceUsage{
-		ICCID:      iccid,
-		Timestamp:  wire.TimeStamp.Time,
-		CycleStart: wire.CycleStart.Time,
-		CycleEnd:   wire.CycleEnd.Time,
+	if usage.ICCID, err = ParseICCID(string(usage.ICCID)); err != nil {
+		return nil, fmt.Errorf("its iccid: %w", err)
 	}
 	if usage.Timestamp.IsZero() || usage.CycleStart.IsZero() || usage.CycleEnd.IsZero() {
 		return nil, errors.New("it lacks timeStamp, cycleStartDate or cycleEndDate")
@@ -37,7 +36,31 @@ func decodeUsage(body []byte) (*DeviceUsage, error) {
 	if usage.CycleEnd.Before(usage.CycleStart) {
 		return nil, errors.New("its billing cycle ends before it starts")
 	}
-	usage.RatePlans, err = wire.RatePlans.ratePlans()
+	return usage, nil
+}
+
+var usageFields = []string{"iccid", "timeStamp", "cycleStartDate", "cycleEndDate", "deviceCycleUsageInZones"}
+
+// readUsage reads the answer, its ICCID as it stands there.
+func readUsage(dec *jsontext.Decoder) (*DeviceUsage, error) {
+	usage := &DeviceUsage{}
+	err := readFields(dec, usageFields, func(field string) (err error) {
+		switch field {
+		case "iccid":
+			var text string
+			text, _, err = readText(dec)
+			usage.ICCID = ICCID(text)
+		case "timeStamp":
+			usage.Timestamp, err = readTime(dec)
+		case "cycleStartDate":
+			usage.CycleStart, err = readTime(dec)
+		case "cycleEndDate":
+			usage.CycleEnd, err = readTime(dec)
+		case "deviceCycleUsageInZones":
+			usage.RatePlans, err = readRatePlans(dec)
+		}
+		return err
+	})
 	return usage, err
 }
 
@@ -65,9 +88,6 @@ func (u *DeviceUsage) answers(q UsageQuery) error {
 	return nil
 }
 
-// withoutBOM drops the mark with which some servers begin UTF-8.
-func withoutBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\uFEFF")) }
-
 // errorCode is what a code looks like: what does not is no code, but still a refusal.
 var errorCode = regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`)
 
@@ -76,117 +96,43 @@ const maxMessage = 1000
 
 // errorBody finds the code and text of an error's body, and whether it has an errorCode at all.
 func errorBody(body []byte) (code Code, message string, refused bool) {
-	var wire struct {
-		ErrorCode    any    `json:"errorCode"`
-		ErrorMessage string `json:"errorMessage"`
+	dec := newDecoder(body)
+	var text string
+	err := readObject(dec, func(name []byte) error {
+		isCode, isMessage := bytes.EqualFold(name, []byte("errorCode")), bytes.EqualFold(name, []byte("errorMessage"))
+		if !isCode && !isMessage {
+			return skip(dec)
+		}
+		value, err := dec.ReadValue()
+		switch kind := value.Kind(); {
+		case err != nil:
+			return err
+		case isCode:
+			text = codeText(value)
+		case kind == jsontext.KindString:
+			message = strings.ToValidUTF8(string(unquote(value)), "\uFFFD")
+		}
+		return nil
+	})
+	if err != nil { // a body that cannot be read has no code: its HTTP status must do
+		return "", "", false
 	}
-	dec := json.NewDecoder(bytes.NewReader(withoutBOM(bytes.ToValidUTF8(body, []byte("\uFFFD")))))
-	dec.UseNumber()
-	// A body that cannot be read has no code: its HTTP status must do.
-	_ = dec.Decode(&wire)
-	text := fmt.Sprint(wire.ErrorCode)
-	refused = wire.ErrorCode != nil && text != ""
-	if refused && errorCode.MatchString(text) {
+	if errorCode.MatchString(text) {
 		code = Code(text)
 	}
-	message = wire.ErrorMessage
 	if len(message) > maxMessage {
 		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
 	}
-	return code, message, refused
+	return code, message, text != ""
 }
 
-// ratePlans groups the records by the rate plan and version that they name themselves.
-func (w wirePlanZones) ratePlans() ([]RatePlanUsage, error) {
-	var plans []RatePlanUsage
-	index := map[planVersion]int{}
-	seen := map[planVersion]map[string]bool{}
-	place := func(pv planVersion) *RatePlanUsage {
-		i, ok := index[pv]
-		if !ok {
-			i = len(plans)
-			index[pv] = i
-			plans = append(plans, RatePlanUsage{RatePlan: pv.plan, Version: pv.version})
-		}
-		return &plans[i]
+// codeText is the errorCode, which can be a string or a number; empty for null.
+func codeText(value jsontext.Value) string {
+	switch value.Kind() {
+	case jsontext.KindNull:
+		return ""
+	case jsontext.KindString:
+		return string(unquote(value))
 	}
-	for _, entry := range w {
-		if len(entry.zones) == 0 {
-			pv, err := parsePlanKey(entry.key)
-			if err != nil {
-				return nil, err
-			}
-			place(pv)
-		}
-		for i := range entry.zones {
-			pv, zone, err := entry.zones[i].usage()
-			if err != nil {
-				return nil, fmt.Errorf("a record of %q: %w", entry.key, err)
-			}
-			if seen[pv] == nil {
-				seen[pv] = map[string]bool{}
-			}
-			if seen[pv][zone.Zone] {
-				return nil, fmt.Errorf("two records are of %q, version %d, in %q", pv.plan, pv.version, zone.Zone)
-			}
-			seen[pv][zone.Zone] = true
-			plan := place(pv)
-			plan.Zones = append(plan.Zones, zone)
-		}
-	}
-	return plans, nil
-}
-
-type planVersion struct {
-	plan    string
-	version int32
-}
-
-// parsePlanKey splits "Rate Plan Name, Version Number" at its last ", ": a name can hold commas.
-func parsePlanKey(key string) (planVersion, error) {
-	i := strings.LastIndex(key, ", ")
-	if i < 0 {
-		return planVersion{}, fmt.Errorf("the key %q is not a rate plan and its version", key)
-	}
-	version, err := strconv.ParseUint(key[i+2:], 10, 31)
-	if err != nil {
-		return planVersion{}, fmt.Errorf("the key %q ends in no version number", key)
-	}
-	return planVersion{key[:i], int32(version)}, nil
-}
-
-// usage converts one record.
-func (r *wireZone) usage() (planVersion, ZoneUsage, error) {
-	if r.RatePlan == nil || *r.RatePlan == "" || r.Zone == nil || r.Version.n == nil {
-		return planVersion{}, ZoneUsage{}, errors.New("it lacks ratePlan, ratePlanVersion or zone")
-	}
-	if strings.ContainsRune(*r.RatePlan+*r.Zone, utf8.RuneError) {
-		// encoding/json puts it in the place of half a surrogate pair: the name is not the one that was sent.
-		return planVersion{}, ZoneUsage{}, errors.New("a name in it has a character that cannot be decoded")
-	}
-	version := int32(*r.Version.n)
-	if int64(version) != *r.Version.n {
-		return planVersion{}, ZoneUsage{}, fmt.Errorf("its ratePlanVersion %d is no version number", *r.Version.n)
-	}
-	for _, counted := range []struct {
-		name        string
-		count       wireCount
-		unit, known string
-	}{
-		{"dataUsage", r.Data, r.DataUnit, unitBytes},
-		{"voiceMTUsage", r.VoiceMT, r.VoiceMTUnit, unitSeconds},
-		{"voiceMOUsage", r.VoiceMO, r.VoiceMOUnit, unitSeconds},
-	} {
-		if counted.count.n != nil && strings.ToLower(counted.unit) != counted.known {
-			return planVersion{}, ZoneUsage{}, fmt.Errorf("the unit of its %s is %q, not %s",
-				counted.name, counted.unit, counted.known)
-		}
-	}
-	return planVersion{*r.RatePlan, version}, ZoneUsage{Zone: *r.Zone, Usage: Usage{
-		DataBytes:      r.Data.n,
-		VoiceMTSeconds: r.VoiceMT.n,
-		VoiceMOSeconds: r.VoiceMO.n,
-		SMSMTMessages:  r.SMSMT.n,
-		SMSMOMessages:  r.SMSMO.n,
-	}}, nil
+	return string(value)
 }

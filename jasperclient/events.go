@@ -9,9 +9,9 @@ import (
 // calls wait for them, and must not call the client or a [Call], for Changed is told under the lane's lock.
 //
 // What happens to one call is told in its order: its turn, how that ended, what this changes of the lane, and perhaps that
-// the call goes into the lane again. Every Changed comes after the one before, so that the last has the spacing and the gate
-// of now; all else can be told by several calls at once. A caller is told as the one whose place in the lane the call has:
-// who started it or, of those who joined it, who brought it forward.
+// the call goes into the lane again. That the lane closes is told before whom it turns away. Every Changed comes after the
+// one before, so that the last has the spacing and the gate of now; all else can be told by several calls at once. A caller
+// is told as the one whose place in the lane the call has: who started it or, of those who joined it, who brought it forward.
 type Events struct {
 	// Turn is told when a call has its turn, and how long it waited for this one.
 	Turn func(caller Caller, waited time.Duration)

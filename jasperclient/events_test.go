@@ -252,6 +252,35 @@ func TestRefusedCredentialsAreTold(t *testing.T) {
 	})
 }
 
+// What closes the lane is told before anybody is turned away for it.
+func TestAClosingLaneIsToldFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told told
+		client := clientOf(t, &script{steps: steps(after(time.Second, respond(401, "")))}, exactly(perSecond), jasperclient.WithEvents(jasperclient.Events{
+			TurnedAway: func(caller jasperclient.Caller, _ jasperclient.Cause) { told.add("%s is turned away", caller.Name) },
+			Changed: func(s jasperclient.LaneState) {
+				synctest.Wait() // all goes on that does not wait for this
+				told.add("%d wait, %s", s.Waiting, s.Closed)
+			},
+		}))
+		first := wait(t.Context(), start(t, client, jasperclient.Caller{Name: "A"}))
+		shared := start(t, client, jasperclient.Caller{Name: "B"})
+		if !shared.Join(jasperclient.Caller{Name: "C"}, 0) {
+			t.Fatal("C cannot join")
+		}
+		second := wait(t.Context(), shared) // not the last to leave, who would wait for the lane's lock
+		for _, ended := range []<-chan error{first, second} {
+			if err := <-ended; !errors.As(err, new(*jasperclient.APIError)) {
+				t.Error(err)
+			}
+		}
+		if _, err := shared.Wait(t.Context()); !errors.As(err, new(*jasperclient.APIError)) {
+			t.Error(err)
+		}
+		told.check(t, "0 wait, credentials", "B is turned away", "B is turned away")
+	})
+}
+
 func TestWhoFindsNoPlaceIsTold(t *testing.T) {
 	fair := exactly(jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 2})
 	synctest.Test(t, func(t *testing.T) {

@@ -15,7 +15,7 @@ func (l *lane) late(t *turn, deadline time.Time) error {
 	if _, underWay := l.inFlight[t]; underWay && l.gate.failing() != nil && left <= 0 {
 		return l.noTurn(l.pace.spacing) // the call fails as those before it did
 	}
-	if t.place == nil {
+	if !t.waits() {
 		return nil
 	}
 	if left > 0 && l.wait(l.waiting()-1) <= left { // even the last of all comes in time
@@ -56,8 +56,8 @@ func (l *lane) left(deadline time.Time) time.Duration {
 
 // expect is how long a turn that waits has to, when nobody else comes and the pace stays.
 func (l *lane) expect(t *turn) time.Duration {
-	if t.again {
-		ahead := 0
+	if t.place != nil {
+		ahead := 0 // few: they were under way together
 		for place := l.refused.Front(); place != t.place; place = place.Next() {
 			ahead++
 		}

@@ -31,10 +31,10 @@ func leavesAlone(t *testing.T, failed error) {
 			}
 		}
 	}
-	wait := func(n int) (waiting []*turn) {
+	wait := func(n int) (waiting []*waiter) {
 		for range n {
-			waits := newTurn(Caller{})
-			if err := l.enter(waits, atEnd); err != nil {
+			waits := newWaiter(Caller{})
+			if err := l.enter(waits.turn, atEnd); err != nil {
 				t.Fatal(err)
 			}
 			waiting = append(waiting, waits)
@@ -76,7 +76,7 @@ func leavesAlone(t *testing.T, failed error) {
 		t.Errorf("%d calls probe", len(l.inFlight))
 	}
 	// Who has no time to wait for the probe is told that Control Center fails, not that it is busy.
-	checkTold("who is in a hurry", l.late(waiting[0], time.Now().Add(time.Millisecond)), 100*time.Millisecond)
+	checkTold("who is in a hurry", l.late(waiting[0].turn, time.Now().Add(time.Millisecond)), 100*time.Millisecond)
 	l.leave(probe, failed)
 	for _, waits := range waiting {
 		<-waits.granted

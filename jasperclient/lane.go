@@ -24,6 +24,10 @@ type lane struct {
 	gate     gate
 	timer    *time.Timer // wakes the lane at nextTurn
 
+	// granted is the latest turn that was, before and next what nextTurn was and became.
+	granted      *turn
+	before, next time.Time
+
 	changed func(LaneState) // is told of the spacing and the gate; nil for nobody
 	told    LaneState       // the last time
 
@@ -33,26 +37,41 @@ type lane struct {
 	// credit is what bulk calls are owed: each interactive turn that they wait through adds the share, in percent, and a
 	// turn of theirs costs the rest.
 	credit int
+
+	paused map[*turn]*time.Timer // calls that failed, and are not to come again yet
+	closed bool
+	riders sync.WaitGroup // the goroutines of calls; who waits has none
 }
 
 // A turn is a call's place in the lane, for one attempt. It belongs to the lane's mutex until it is granted.
 type turn struct {
-	caller  Caller
-	granted chan struct{} // closed when the call may start, or when err is set
-	err     error         // why there will be no turn
+	caller Caller
+	holder holder
+	err    error // why there will be no turn
 
-	place        *list.Element // while it waits
-	again        bool          // it waits among the refused
-	start        time.Time     // when it was granted
-	before, next time.Time     // what the lane's nextTurn was and became
+	number int           // orders the turns of one caller
+	queued bool          // it waits in its class's queue
+	place  *list.Element // while it waits among the refused
+	start  time.Time     // when it was granted
 }
 
-func newTurn(caller Caller) *turn {
-	return &turn{caller: caller, granted: make(chan struct{})}
+// A holder of a turn is told, in a goroutine of the lane's, how its wait has ended.
+type holder interface {
+	// wake is told that the turn is granted, or that there will be none: then its err is set, and wake must not block.
+	wake()
+	// resume is told that a pause is over. It must not block.
+	resume()
 }
+
+func newTurn(caller Caller, holder holder) *turn {
+	return &turn{caller: caller, holder: holder}
+}
+
+// waits reports whether the turn has a place and is not granted yet.
+func (t *turn) waits() bool { return t.queued || t.place != nil }
 
 // A rank is where a turn enters.
-type rank int
+type rank int8
 
 const (
 	atEnd     rank = iota // of its caller's line
@@ -61,7 +80,7 @@ const (
 )
 
 func newLane(fair FairUse) *lane {
-	l := &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}}
+	l := &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}, paused: map[*turn]*time.Timer{}}
 	l.told = l.state()
 	return l
 }
@@ -90,22 +109,66 @@ func (l *lane) update(fair FairUse, renewed bool) {
 func (l *lane) enter(t *turn, at rank) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
 	if err := l.gate.shut(time.Now()); err != nil {
 		return err
 	}
 	if at == beforeAll {
-		t.place, t.again = l.refused.PushBack(t), true
+		t.place = l.refused.PushBack(t)
 	} else {
 		l.queueOf(t).push(t, at)
 	}
 	if q := l.queueOf(t); at == atEnd && q.waiting > l.fair.MaxWaiting {
-		l.turnAway(q.excess(t))
-		if t.err != nil {
+		excess := q.excess(t)
+		excess.err = l.noTurn(l.expect(excess))
+		l.remove(excess)
+		if excess == t {
 			return t.err
 		}
+		l.riders.Go(excess.holder.wake)
 	}
 	l.advance()
 	return nil
+}
+
+// pause lets the call of the turn, which has no place, come again after a while; it reports false when the lane is closed.
+func (l *lane) pause(t *turn, d time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.paused[t] = time.AfterFunc(d, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if _, ok := l.paused[t]; ok {
+			delete(l.paused, t)
+			l.riders.Go(t.holder.resume)
+		}
+	})
+	return true
+}
+
+// close turns all away who wait or pause, and lets nobody in any more.
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	l.closed = true
+	var paused []*turn
+	for t, timer := range l.paused {
+		timer.Stop()
+		paused = append(paused, t)
+	}
+	clear(l.paused)
+	l.turnAllAway(ErrClosed, paused...)
+	if l.timer != nil {
+		l.timer.Stop()
+	}
 }
 
 func (l *lane) queueOf(t *turn) *queue {
@@ -117,19 +180,12 @@ func (l *lane) queueOf(t *turn) *queue {
 
 // remove takes out a turn that waits.
 func (l *lane) remove(t *turn) {
-	if t.again {
+	if t.place != nil {
 		l.refused.Remove(t.place)
-		t.place, t.again = nil, false
+		t.place = nil
 		return
 	}
 	l.queueOf(t).remove(t)
-}
-
-// turnAway tells a turn that waits that there is no place for it.
-func (l *lane) turnAway(t *turn) {
-	t.err = l.noTurn(l.expect(t))
-	l.remove(t)
-	close(t.granted)
 }
 
 // raise gives a turn that waits to another caller of the same call, where that brings it forward: from bulk to interactive,
@@ -137,9 +193,8 @@ func (l *lane) turnAway(t *turn) {
 func (l *lane) raise(t *turn, caller Caller) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	waits := t.place != nil && !t.again
 	sooner := t.caller.Bulk && !caller.Bulk
-	if t.caller.Bulk == caller.Bulk && waits {
+	if t.caller.Bulk == caller.Bulk && t.queued {
 		q := l.queueOf(t)
 		sooner = q.length(caller.Name) < q.before(t)
 	} else if l.interactive.waiting >= l.fair.MaxWaiting { // then it stays where it has a place
@@ -148,31 +203,39 @@ func (l *lane) raise(t *turn, caller Caller) {
 	if !sooner {
 		return
 	}
-	if waits {
+	queued := t.queued
+	if queued {
 		l.remove(t)
 	}
 	t.caller = caller
-	if waits {
+	if queued {
 		l.queueOf(t).push(t, atEnd)
 	}
 }
 
-// withdraw takes out a turn that its call no longer needs, and gives it back when it came in the same moment.
-func (l *lane) withdraw(t *turn) {
+// withdraw takes out a turn that its call no longer needs, and gives it back when it came in the same moment. It reports
+// whether the turn waited or paused: then its holder is not told anything more.
+func (l *lane) withdraw(t *turn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t.place != nil {
+	if t.waits() {
 		l.remove(t)
-		return
+		return true
+	}
+	if timer, ok := l.paused[t]; ok {
+		timer.Stop()
+		delete(l.paused, t)
+		return true
 	}
 	if _, ok := l.inFlight[t]; !ok {
-		return
+		return false
 	}
 	l.end(t)
-	if l.nextTurn.Equal(t.next) { // no later turn depends on it
-		l.nextTurn = t.before
+	if l.granted == t && l.nextTurn.Equal(l.next) { // no later turn depends on it
+		l.nextTurn = l.before
 	}
 	l.advance()
+	return false
 }
 
 // sent notes that the call of a granted turn is on its way now. Only then may the next one start, a spacing later: a
@@ -208,12 +271,13 @@ func (l *lane) advance() {
 		t := l.pop()
 		l.inFlight[t] = struct{}{}
 		l.sending = t
-		t.start, t.before, t.next = now, l.nextTurn, now.Add(l.pace.spacing)
-		l.nextTurn = t.next
+		t.start = now
+		l.granted, l.before, l.next = t, l.nextTurn, now.Add(l.pace.spacing)
+		l.nextTurn = l.next
 		if l.gate.probing() {
 			l.tell()
 		}
-		close(t.granted)
+		l.riders.Go(t.holder.wake)
 	}
 }
 
@@ -294,7 +358,7 @@ func (l *lane) leave(t *turn, outcome error) {
 	}
 	old := refused && t.start.Before(l.updated) // it was the credentials before these
 	if !old && l.gate.pass(outcome, now) {
-		l.turnAllAway(now)
+		l.turnAllAway(l.gate.shut(now))
 	}
 	l.tellChange()
 	l.advance()
@@ -316,12 +380,20 @@ func (l *lane) holdUntil(next time.Time) {
 	}
 }
 
-// turnAllAway is what those who wait get when the lane closes.
-func (l *lane) turnAllAway(now time.Time) {
-	err := l.gate.shut(now)
+// turnAllAway tells those who wait, and others, why they have no turn: after what this changes of the lane is told, and all
+// in one goroutine, for they can be many.
+func (l *lane) turnAllAway(why error, others ...*turn) {
+	away := others
 	for l.waiting() > 0 {
-		t := l.pop()
-		t.err = err
-		close(t.granted)
+		away = append(away, l.pop())
 	}
+	for _, t := range away {
+		t.err = why
+	}
+	defer l.riders.Go(func() { // even when the event panics
+		for _, t := range away {
+			t.holder.wake()
+		}
+	})
+	l.tellChange()
 }

@@ -12,27 +12,43 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// A waiter is a holder of the tests.
+type waiter struct {
+	*turn
+	granted chan struct{} // closed when the turn is granted, or when its err is set
+}
+
+func newWaiter(caller Caller) *waiter {
+	w := &waiter{granted: make(chan struct{})}
+	w.turn = newTurn(caller, w)
+	return w
+}
+
+func (w *waiter) wake() { close(w.granted) }
+
+func (*waiter) resume() {}
+
 // enter waits for a turn, as a call does for its callers.
 func enter(ctx context.Context, l *lane, caller Caller, at rank) (*turn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	t := newTurn(caller)
-	if err := l.enter(t, at); err != nil {
+	t := newWaiter(caller)
+	if err := l.enter(t.turn, at); err != nil {
 		return nil, err
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		if err := l.late(t, deadline); err != nil {
-			l.withdraw(t)
+		if err := l.late(t.turn, deadline); err != nil {
+			l.withdraw(t.turn)
 			return nil, err
 		}
 	}
 	select {
 	case <-t.granted:
-		l.sent(t)
-		return t, t.err
+		l.sent(t.turn)
+		return t.turn, t.err
 	case <-ctx.Done():
-		l.withdraw(t)
+		l.withdraw(t.turn)
 		return nil, ctx.Err()
 	}
 }
@@ -181,12 +197,12 @@ func TestWhoLeavesTheLaneCostsNothing(t *testing.T) {
 
 		// The turn that comes in the moment of leaving goes to the next, at the same time.
 		time.Sleep(time.Second)
-		granted := newTurn(Caller{})
-		if err := l.enter(granted, atEnd); err != nil {
+		granted := newWaiter(Caller{})
+		if err := l.enter(granted.turn, atEnd); err != nil {
 			t.Fatal(err)
 		}
 		<-granted.granted
-		l.withdraw(granted)
+		l.withdraw(granted.turn)
 		now := time.Now()
 		if err := ride(t.Context(), l, nil); err != nil || time.Since(now) != 0 {
 			t.Errorf("the turn given back was used after %v (%v)", time.Since(now), err)
@@ -401,8 +417,8 @@ func TestTheLaneIsUpdated(t *testing.T) {
 		if err := ride(t.Context(), l, errRateLimit); err != nil {
 			t.Fatal(err)
 		}
-		waits := newTurn(Caller{})
-		if err := l.enter(waits, atEnd); err != nil {
+		waits := newWaiter(Caller{})
+		if err := l.enter(waits.turn, atEnd); err != nil {
 			t.Fatal(err)
 		}
 		fair.MaxWaiting = 20
@@ -413,7 +429,7 @@ func TestTheLaneIsUpdated(t *testing.T) {
 		}
 		l.mu.Unlock()
 		<-waits.granted
-		l.leave(waits, &APIError{Code: CodeInvalidCredentials, HTTPStatus: 401})
+		l.leave(waits.turn, &APIError{Code: CodeInvalidCredentials, HTTPStatus: 401})
 		time.Sleep(time.Second)
 		old, err := enter(t.Context(), newLane(fair), Caller{}, atEnd) // stands for a call that began before
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -37,11 +38,11 @@ func WithTracerProvider(provider trace.TracerProvider) Option {
 
 // startSpan starts a span. Without a tracer it is one that does nothing, and ctx stays as it is: a noop tracer would send
 // the trace of whoever started the call to Control Center.
-func (c *Client) startSpan(ctx context.Context, name string, kind trace.SpanKind) (context.Context, trace.Span) {
+func (c *Client) startSpan(ctx context.Context, name string, kind trace.SpanKind, since time.Time) (context.Context, trace.Span) {
 	if c.tracer == nil {
 		return ctx, trace.SpanFromContext(context.Background())
 	}
-	return c.tracer.Start(ctx, name, trace.WithSpanKind(kind))
+	return c.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithTimestamp(since))
 }
 
 // sendTrace lets Control Center, or what stands in front of it, make its spans part of the trace.

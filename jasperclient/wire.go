@@ -2,167 +2,156 @@ package jasperclient
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// wireUsage is the answer as it travels. encoding/json matches its names in any letter case and ignores unknown ones.
-type wireUsage struct {
-	ICCID      string        `json:"iccid"`
-	TimeStamp  wireTime      `json:"timeStamp"`
-	CycleStart wireTime      `json:"cycleStartDate"`
-	CycleEnd   wireTime      `json:"cycleEndDate"`
-	RatePlans  wirePlanZones `json:"deviceCycleUsageInZones"`
+// wireOptions leave two checks to those who read: rate plans can have one key twice, and an error is one even where its text
+// is not UTF-8.
+var wireOptions = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+// newDecoder reads a body once, token by token, without the mark with which some servers begin UTF-8.
+func newDecoder(body []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(bytes.TrimPrefix(body, []byte("\uFEFF"))), wireOptions)
 }
 
-// wireZone is one record: one zone on one version of one rate plan.
-type wireZone struct {
-	RatePlan    *string   `json:"ratePlan"`
-	Version     wireCount `json:"ratePlanVersion"`
-	Zone        *string   `json:"zone"`
-	Data        wireCount `json:"dataUsage"`
-	DataUnit    string    `json:"dataUsageUnit"`
-	VoiceMT     wireCount `json:"voiceMTUsage"`
-	VoiceMTUnit string    `json:"voiceMTUsageUnit"`
-	VoiceMO     wireCount `json:"voiceMOUsage"`
-	VoiceMOUnit string    `json:"voiceMOUsageUnit"`
-	SMSMT       wireCount `json:"smsmtusage"`
-	SMSMO       wireCount `json:"smsmousage"`
-}
-
-const (
-	unitBytes   = "bytes"
-	unitSeconds = "seconds"
-)
-
-// UnmarshalJSON reads the answer, unless a field stands in it twice.
-func (w *wireUsage) UnmarshalJSON(data []byte) error {
-	if err := uniqueNames(data); err != nil {
-		return err
-	}
-	type fields wireUsage
-	return json.Unmarshal(data, (*fields)(w))
-}
-
-// UnmarshalJSON reads the record, unless a field stands in it twice.
-func (r *wireZone) UnmarshalJSON(data []byte) error {
-	if err := uniqueNames(data); err != nil {
-		return err
-	}
-	type fields wireZone
-	return json.Unmarshal(data, (*fields)(r))
-}
-
-// uniqueNames refuses an object with one name twice, in any letter case: encoding/json would take the last of them, and
-// nobody knows which one is meant.
-func uniqueNames(object []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(object))
-	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
-		return err // what is no object, encoding/json refuses or takes as null
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return err
+// readFields reads an object: read reads the value of each field that is known, in any letter case; others are ignored. It
+// refuses a name that stands there twice, in any letter case: nobody knows which one is meant.
+func readFields(dec *jsontext.Decoder, known []string, read func(field string) error) error {
+	var seen uint // a bit a known field
+	var others map[string]bool
+	return readObject(dec, func(name []byte) error {
+		i := slices.IndexFunc(known, func(field string) bool {
+			return len(field) == len(name) && strings.EqualFold(field, string(name)) // a letter of another length is another one
+		})
+		if i >= 0 {
+			if seen&(1<<i) != 0 {
+				return fmt.Errorf("the field %q stands in one object twice", name)
+			}
+			seen |= 1 << i
+			return read(known[i])
 		}
-		name := strings.ToLower(token.(string)) // an object's key is a string, or Token fails
-		if seen[name] {
+		other := strings.ToLower(string(name))
+		if others[other] {
 			return fmt.Errorf("the field %q stands in one object twice", name)
 		}
-		seen[name] = true
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return err
+		if others == nil {
+			others = map[string]bool{}
 		}
-	}
-	return nil
+		others[other] = true
+		return skip(dec)
+	})
 }
 
-// wirePlanZones is the object of records by rate plan, its entries in the order of the wire. A Go map would lose the
-// order, and silently the first of two entries of one key.
-type wirePlanZones []wirePlan
-
-type wirePlan struct {
-	key   string
-	zones []wireZone
-}
-
-// UnmarshalJSON reads the object entry by entry.
-func (w *wirePlanZones) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
-		return nil
+// readObject reads an object: read gets each name, for as long as it takes to read its value.
+func readObject(dec *jsontext.Decoder, read func(name []byte) error) error {
+	if err := readKind(dec, jsontext.KindBeginObject); err != nil {
+		return err
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
-		return errors.New("deviceCycleUsageInZones is no object")
-	}
-	for dec.More() {
-		key, err := dec.Token()
+	for dec.PeekKind() != jsontext.KindEndObject {
+		name, err := dec.ReadValue()
 		if err != nil {
 			return err
 		}
-		plan := wirePlan{key: key.(string)} // an object's key is a string, or Token fails
-		if err := dec.Decode(&plan.zones); err != nil {
+		if err := read(unquote(name)); err != nil {
 			return err
 		}
-		*w = append(*w, plan)
+	}
+	return readKind(dec, jsontext.KindEndObject)
+}
+
+// readKind reads a token of the kind.
+func readKind(dec *jsontext.Decoder, want jsontext.Kind) error {
+	token, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	if kind := token.Kind(); kind != want {
+		return fmt.Errorf("a %s stands where a %s belongs", kind, want)
 	}
 	return nil
 }
 
-// wireCount is a count: an integer of 0 to 2^63-1, also as an integral float or as a string; nil is null.
-type wireCount struct{ n *int64 }
+// unquote gives a string's text; half a surrogate pair in it becomes utf8.RuneError.
+func unquote(quoted jsontext.Value) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	text, _ := jsontext.AppendUnquote(nil, quoted) // the decoder has read it, so nothing else can be wrong with it
+	return text
+}
+
+// skip reads over a value; unlike SkipValue, in one go.
+func skip(dec *jsontext.Decoder) error {
+	_, err := dec.ReadValue()
+	return err
+}
+
+// readText reads a string, if it is not null.
+func readText(dec *jsontext.Decoder) (text string, ok bool, _ error) {
+	value, err := dec.ReadValue()
+	if err != nil || value.Kind() == jsontext.KindNull {
+		return "", false, err
+	}
+	if kind := value.Kind(); kind != jsontext.KindString {
+		return "", false, fmt.Errorf("a %s stands where a string belongs", kind)
+	}
+	return string(unquote(value)), true, nil
+}
 
 // A number of JSON, its exponent short enough to compute with.
 var wireNumber = regexp.MustCompile(`^\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?$`)
 
-// UnmarshalJSON reads the count exactly: a float64 would round above 2^53.
-func (c *wireCount) UnmarshalJSON(data []byte) error {
-	text := string(data)
-	if text == "null" {
-		return nil
+// readCount reads a count exactly, where a float64 would round above 2^53: an integer of 0 to 2^63-1, also as an integral
+// float or as a string; nil is null.
+func readCount(dec *jsontext.Decoder) (*int64, error) {
+	value, err := dec.ReadValue()
+	if err != nil || value.Kind() == jsontext.KindNull {
+		return nil, err
 	}
-	if unquoted, err := strconv.Unquote(text); err == nil {
-		text = strings.TrimSpace(unquoted)
+	text := string(value)
+	if value.Kind() == jsontext.KindString {
+		text = strings.TrimSpace(string(unquote(value)))
+	}
+	const most = len("9223372036854775807")
+	if n, err := strconv.ParseUint(text, 10, 63); err == nil && len(text) <= most { // as nearly all are
+		count := int64(n)
+		return &count, nil
 	}
 	if !wireNumber.MatchString(text) {
-		return fmt.Errorf("%s is no count", data)
+		return nil, fmt.Errorf("%s is no count", value)
 	}
-	value, ok := new(big.Rat).SetString(text)
-	if !ok || !value.IsInt() || !value.Num().IsInt64() {
-		return fmt.Errorf("%s is no whole number up to 2^63-1", data)
+	exact, ok := new(big.Rat).SetString(text)
+	if !ok || !exact.IsInt() || !exact.Num().IsInt64() {
+		return nil, fmt.Errorf("%s is no whole number up to 2^63-1", value)
 	}
-	n := value.Num().Int64()
-	c.n = &n
-	return nil
+	count := exact.Num().Int64()
+	return &count, nil
 }
 
 // maxYear is the last one that RFC 3339, and so every form this answer takes later, can write.
 const maxYear = 9999
 
-// wireTime is a time of the wire: yyyy-MM-ddTHH:mm:ss.SSSZ, where Z is the letter or, as Java's format letter of
-// that name prints it, an offset such as +0000.
-type wireTime struct{ time.Time }
-
-// UnmarshalJSON reads the time; null leaves it zero.
-func (t *wireTime) UnmarshalJSON(data []byte) error {
-	var text *string
-	if err := json.Unmarshal(data, &text); err != nil || text == nil {
-		return err
+// readTime reads a time of the wire: yyyy-MM-ddTHH:mm:ss.SSSZ, where Z is the letter or, as Java's format letter of that
+// name prints it, an offset such as +0000. The zero time is null.
+func readTime(dec *jsontext.Decoder) (time.Time, error) {
+	text, ok, err := readText(dec)
+	if err != nil || !ok {
+		return time.Time{}, err
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
-		at, err := time.Parse(layout, *text)
+		at, err := time.Parse(layout, text)
 		if at = at.UTC(); err == nil && at.Unix() > 0 && at.Year() <= maxYear {
-			t.Time = at
-			return nil
+			return at, nil
 		}
 	}
-	return fmt.Errorf("%q is no time of a billing system", *text)
+	return time.Time{}, fmt.Errorf("%q is no time of a billing system", text)
 }
