@@ -40,7 +40,7 @@ test: lint proto unit fuzz bench-guard deploy-test ## Everything CI runs: linter
 .PHONY: unit
 unit: ## The tests alone, with the race detector; those of a hundred thousand calls without it.
 	go test -race ./...
-	go test -run '^TestLong' ./service
+	go test -run '^TestLong' ./jasperclient ./service
 
 .PHONY: trials
 trials: ## Do to the real binary what happens to a service: restarts, attacks, h2spec (Linux, all of the machine, 6 minutes).

@@ -87,7 +87,7 @@ func waitingCost(tb testing.TB, callers int) (heap, stack float64) {
 }
 
 // Each number of callers has a process of its own, so that each also pays for what the runtime keeps.
-func TestWhatAWaitingCallerCosts(t *testing.T) {
+func TestLongWhatAWaitingCallerCosts(t *testing.T) {
 	const ofCallers = "COST_OF_CALLERS"
 	if raced {
 		t.Skip("the race detector makes each goroutine and what it allocates larger")
@@ -101,7 +101,7 @@ func TestWhatAWaitingCallerCosts(t *testing.T) {
 		return
 	}
 	for _, callers := range []int{100, crowd} {
-		process := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWhatAWaitingCallerCosts$", "-test.v")
+		process := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLongWhatAWaitingCallerCosts$", "-test.v")
 		process.Env = append(os.Environ(), fmt.Sprint(ofCallers, "=", callers))
 		out, err := process.CombinedOutput()
 		t.Logf("%s", out)
