@@ -12,36 +12,40 @@ import (
 const (
 	// latest is how long a line of a call may wait for others.
 	latest = 100 * time.Millisecond
-	// most is how many bytes of them wait.
-	most = 64 << 10
+	// enough is how many bytes of them are worth a write.
+	enough = 64 << 10
+	// most is how many wait where writing is slow. Then who has one more writes them all.
+	most = 1 << 20
 )
 
 // A Log is the lines of one process, in the order in which they are written.
 type Log struct {
-	out io.Writer
-
-	mu      sync.Mutex
+	mu      sync.Mutex // of waiting; it is held for no write
 	waiting []byte
-	more    chan struct{} // receives when a line waits
+
+	writing sync.Mutex // of what follows, before mu
+	out     io.Writer
+	spare   []byte // takes the place of waiting
+
+	some, many chan struct{} // receive when a line waits, and when enough do
 }
 
 // New makes a log that writes to out.
 func New(out io.Writer) *Log {
-	return &Log{out: out, waiting: make([]byte, 0, most), more: make(chan struct{}, 1)}
+	return &Log{out: out, some: make(chan struct{}, 1), many: make(chan struct{}, 1)}
 }
 
 // Write implements io.Writer: the line is written when it returns, and those that wait before it.
 func (l *Log) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if err := l.flush(); err != nil {
 		return 0, err
 	}
 	return l.out.Write(line)
 }
 
-// Calls is a writer for the lines of calls, which wait until Run writes them, or there are many. What waits is lost only when the
-// process is killed.
+// Calls is a writer for the lines of calls, which wait until Run writes them. What waits is lost only when the process is killed.
 func (l *Log) Calls() io.Writer { return calls{l} }
 
 type calls struct{ *Log }
@@ -49,29 +53,44 @@ type calls struct{ *Log }
 // Write implements io.Writer.
 func (c calls) Write(line []byte) (int, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.waiting)+len(line) > most {
+	before := len(c.waiting)
+	c.waiting = append(c.waiting, line...)
+	now := len(c.waiting)
+	c.mu.Unlock()
+	switch {
+	case now > most:
+		c.writing.Lock()
+		defer c.writing.Unlock()
 		if err := c.flush(); err != nil {
 			return 0, err
 		}
+	case before == 0:
+		tell(c.some)
+	case before < enough && now >= enough:
+		tell(c.many)
 	}
-	if len(c.waiting) == 0 {
-		select {
-		case c.more <- struct{}{}:
-		default: // it is told already
-		}
-	}
-	c.waiting = append(c.waiting, line...)
 	return len(line), nil
+}
+
+// tell sends, unless what is sent before was not received yet.
+func tell(to chan<- struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
+	}
 }
 
 // flush writes what waits. Where that fails it is lost: there is no other place for it.
 func (l *Log) flush() error {
-	if len(l.waiting) == 0 {
+	l.mu.Lock()
+	lines := l.waiting
+	l.waiting = l.spare[:0]
+	l.mu.Unlock()
+	l.spare = lines
+	if len(lines) == 0 {
 		return nil
 	}
-	_, err := l.out.Write(l.waiting)
-	l.waiting = l.waiting[:0]
+	_, err := l.out.Write(lines)
 	return err
 }
 
@@ -81,17 +100,18 @@ func (l *Log) Run(ctx context.Context) {
 	defer timer.Stop()
 	for ended := false; !ended; {
 		select {
-		case <-l.more:
+		case <-l.some:
 			timer.Reset(latest)
 			select {
 			case <-timer.C:
+			case <-l.many:
 			case <-ctx.Done():
 			}
 		case <-ctx.Done():
 			ended = true
 		}
-		l.mu.Lock()
+		l.writing.Lock()
 		_ = l.flush() // the next line tells, if there is one
-		l.mu.Unlock()
+		l.writing.Unlock()
 	}
 }

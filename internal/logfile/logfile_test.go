@@ -36,8 +36,8 @@ func TestLinesOfCallsWaitForOthers(t *testing.T) {
 		defer run(l)()
 		written := func() string {
 			synctest.Wait()
-			l.mu.Lock()
-			defer l.mu.Unlock()
+			l.writing.Lock()
+			defer l.writing.Unlock()
 			return out.String()
 		}
 		for _, before := range []string{"", "12"} { // the second time it has waited for nothing
@@ -64,21 +64,48 @@ func TestTheOrderOfTheLinesStays(t *testing.T) {
 	if out.String() != "12" {
 		t.Errorf("%q", out.String())
 	}
-	long := strings.Repeat("x", most/2+1)
-	write(t, l.Calls(), long)
-	if out.Len() != 2 {
+	write(t, l.Calls(), "3")
+	if out.String() != "12" {
 		t.Error("a line of a call is written at once")
 	}
-	write(t, l.Calls(), long)
-	if out.Len() != 2+len(long) {
-		t.Errorf("of two lines that are too much together, %d bytes are written", out.Len()-2)
+	run(l)()
+	if out.String() != "123" {
+		t.Errorf("at the end %q is written", out.String())
 	}
-	end := run(l)
-	end()
-	if out.Len() != 2+2*len(long) {
-		t.Errorf("at the end %d bytes are written", out.Len()-2)
+}
+
+func TestManyLinesDoNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := New(&out)
+		defer run(l)()
+		write(t, l.Calls(), strings.Repeat("x", enough-1))
+		synctest.Wait()
+		if out.Len() > 0 {
+			t.Errorf("%d bytes are written at once", out.Len())
+		}
+		write(t, l.Calls(), "y")
+		synctest.Wait()
+		if out.Len() != enough {
+			t.Errorf("%d bytes are written", out.Len())
+		}
+	})
+}
+
+// Where writing is slow, or nobody does it, who has one line too much writes them all.
+func TestLinesThatWaitHaveABound(t *testing.T) {
+	var out bytes.Buffer
+	l := New(&out)
+	half := strings.Repeat("x", most/2)
+	write(t, l.Calls(), half)
+	write(t, l.Calls(), half)
+	if out.Len() != 0 {
+		t.Errorf("%d bytes are written at once", out.Len())
 	}
-	write(t, l.Calls(), strings.Repeat("x", 2*most))
+	write(t, l.Calls(), "y")
+	if out.Len() != most+1 {
+		t.Errorf("%d bytes are written", out.Len())
+	}
 }
 
 // broken is a file that can hold no more.
@@ -89,9 +116,11 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left")
 func TestALogThatCannotBeWrittenKeepsNothing(t *testing.T) {
 	l := New(broken{})
 	for range 10 {
-		_, _ = l.Calls().Write(make([]byte, most))
+		if _, err := l.Calls().Write(make([]byte, most+1)); err == nil {
+			t.Error("who writes is not told")
+		}
 	}
-	if len(l.waiting) > most {
+	if len(l.waiting) > 0 {
 		t.Errorf("%d bytes wait", len(l.waiting))
 	}
 	if _, err := l.Write([]byte("1")); err == nil {
