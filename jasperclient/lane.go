@@ -18,7 +18,7 @@ type lane struct {
 	updated  time.Time // when the account last got other credentials
 	nextTurn time.Time // before which no call starts
 	lastSent time.Time // when the last call was
-	sending  *turn     // the call that has its turn and is not sent yet
+	sending  *turn     // the last call that has its turn and is not sent yet
 	inFlight map[*turn]struct{}
 	typical  time.Duration // of a call, a moving average
 	gate     gate
@@ -260,9 +260,13 @@ func (l *lane) end(t *turn) {
 	}
 }
 
+// minKept is the shortest spacing for which a call waits until the one before it is sent. The way to Control Center is uneven by
+// more than a shorter one, and to wait costs more than such an account has it wait otherwise.
+const minKept = time.Millisecond
+
 // advance grants the turns that are due and sees that the next one will be.
 func (l *lane) advance() {
-	for l.waiting() > 0 && l.sending == nil && len(l.inFlight) < l.limit() {
+	for l.waiting() > 0 && (l.sending == nil || l.pace.spacing < minKept) && len(l.inFlight) < l.limit() {
 		now := time.Now()
 		if wait := l.nextTurn.Sub(now); wait > 0 {
 			l.wake(wait)

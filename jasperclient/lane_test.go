@@ -132,6 +132,38 @@ func TestTheLaneLetsOnlySoManyThroughAtOnce(t *testing.T) {
 }
 
 // The n-th of callers who come together has its turn after n spacings: who cannot wait so long is told so at once.
+// A call that has its turn and is not sent yet, as while its connection is being made, keeps the next one back: they would come
+// at Control Center together. Where that is a matter of less than a millisecond, it does not.
+func TestTheNextCallWaitsUntilTheOneBeforeIsSent(t *testing.T) {
+	for perSecond, together := range map[float64]bool{1: false, 1000: false, 1001: true} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLane(FairUse{CallsInFlight: 2, CallsPerSecond: perSecond, MaxWaiting: 10})
+			first, second := newWaiter(Caller{}), newWaiter(Caller{})
+			for _, w := range []*waiter{first, second} {
+				if err := l.enter(w.turn, atEnd); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-first.granted
+			time.Sleep(time.Minute)
+			select {
+			case <-second.granted:
+				if !together {
+					t.Errorf("%v calls a second: the next call did not wait", perSecond)
+				}
+			default:
+				if together {
+					t.Errorf("%v calls a second: the next call waits", perSecond)
+				}
+			}
+			l.sent(first.turn)
+			<-second.granted
+			l.leave(first.turn, nil)
+			l.leave(second.turn, nil)
+		})
+	}
+}
+
 func TestTheLaneRefusesAtOnceWhoCannotBeServedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10})
