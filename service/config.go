@@ -58,6 +58,8 @@ type Config struct {
 	MaxConnectionAge time.Duration
 	// CORSOrigins are whose pages may call REST, such as https://usage.example.com.
 	CORSOrigins []string
+	// Pages are further paths of the REST address, which are for everybody; nil for none.
+	Pages Pages
 	// Logger gets what is to be told but calls. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.
 	Logger *slog.Logger
 	// AccessLog gets a line of JSON for each call, as slog's own handler would write it, in one Write; nil for none.
@@ -76,6 +78,13 @@ type Config struct {
 	// Traced says whether a call that is no part of a caller's trace becomes a span, nor what it does any; nil: every call does.
 	// It spares most calls the provider, whose sampler decides only after it has made a span.
 	Traced func() bool
+}
+
+// Pages are paths with a handler of their own.
+type Pages interface {
+	http.Handler
+	// Serves reports whether a path is one of them.
+	Serves(path string) bool
 }
 
 func (cfg Config) check() error {

@@ -76,7 +76,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.http = cfg.restServer(s.WithHealth(withCORS(cfg.CORSOrigins, gateway)))
+	s.http = cfg.restServer(s.WithHealth(withPages(cfg.Pages, withCORS(cfg.CORSOrigins, gateway))))
 	return s, nil
 }
 
@@ -96,6 +96,20 @@ func (s *Server) WithHealth(others http.Handler) http.Handler {
 		default:
 			others.ServeHTTP(w, r)
 		}
+	})
+}
+
+// withPages serves the pages in front of a handler of other paths.
+func withPages(pages Pages, others http.Handler) http.Handler {
+	if pages == nil {
+		return others
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if pages.Serves(r.URL.Path) {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/grpclog"
 
 	"github.com/zoneusage/zoneusage/internal/logfile"
+	"github.com/zoneusage/zoneusage/internal/web"
 	"github.com/zoneusage/zoneusage/service"
 )
 
@@ -95,6 +96,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		MaxConnections:   c.MaxConnections,
 		MaxConnectionAge: c.MaxConnectionAge,
 		CORSOrigins:      c.CORSOrigins,
+		Pages:            web.New(),
 		Logger:           log,
 		AccessLog:        lines.Calls(),
 		LogFullICCIDs:    c.LogFullICCIDs,

@@ -1,0 +1,44 @@
+// Package web has what people see of the REST address in a browser.
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+// A Site is the pages. It implements service's Pages.
+type Site struct {
+	paths map[string]http.Handler // a path, or with a slash at its end all that are below
+}
+
+// New makes the site.
+func New() *Site {
+	return &Site{paths: map[string]http.Handler{}}
+}
+
+// Serves reports whether the site has a path.
+func (s *Site) Serves(path string) bool { return s.handler(path) != nil }
+
+// ServeHTTP implements http.Handler. The pages are only to be read.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	handler := s.handler(r.URL.Path)
+	switch {
+	case handler == nil:
+		http.NotFound(w, r)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "the pages are only to be read, with GET", http.StatusMethodNotAllowed)
+	default:
+		handler.ServeHTTP(w, r)
+	}
+}
+
+func (s *Site) handler(path string) http.Handler {
+	if handler, ok := s.paths[path]; ok {
+		return handler
+	}
+	if end := strings.LastIndexByte(path, '/'); end > 0 {
+		return s.paths[path[:end+1]]
+	}
+	return nil
+}
