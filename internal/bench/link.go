@@ -21,17 +21,19 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// A link is an HTTP/2 connection that has gRPC's calls under way. It is written by hand because grpc-go's client costs more
-// than its server. One goroutine uses it.
+// A link is an HTTP/2 connection with gRPC's calls under way. It is written by hand because grpc-go's client costs more than
+// its server. One goroutine uses it.
 type link struct {
-	conn   net.Conn
-	write  *bufio.Writer
-	framer *http2.Framer
-	// headers are those of every call: the first tells them, which puts them all into HPACK's table, and the others point there.
+	conn    net.Conn
+	write   *bufio.Writer
+	framer  *http2.Framer
+	decoder *hpack.Decoder
+	// The first call tells its headers, which puts them all into HPACK's table; the others have the same, and point there.
 	headers, pointers []byte
-	stream            uint32           // the last call's
+	stream            uint32           // of the last call
 	open              map[uint32]*call // by stream
 	taken             uint32           // bytes that came since the connection's window was last filled up
+	trailers          trailers         // as far as they were read
 }
 
 // A call is under way, or was answered.
@@ -39,6 +41,9 @@ type call struct {
 	begin    time.Time
 	received int // bytes of the answer
 }
+
+// trailers are what the server says after an answer, or in its place.
+type trailers struct{ status, message string }
 
 // messagePrefix is how many bytes come before a message: whether it is compressed, and its length.
 const messagePrefix = 5
@@ -52,7 +57,7 @@ const (
 	usualTable = 4 << 10
 )
 
-// openLink connects, and begins HTTP/2. What the server says to that is read with the first answer.
+// openLink connects, and says how HTTP/2 is to be spoken. What the server says to that is read with the first answer.
 func openLink(ctx context.Context, addr string, secure *tls.Config) (*link, error) {
 	conn, err := connect(ctx, addr, secure, http2.NextProtoTLS)
 	if err != nil {
@@ -62,7 +67,7 @@ func openLink(ctx context.Context, addr string, secure *tls.Config) (*link, erro
 	l := &link{conn: conn, write: bufio.NewWriterSize(conn, buffer), open: map[uint32]*call{}}
 	l.headers, l.pointers = grpcHeaders(addr, secure != nil)
 	l.framer = http2.NewFramer(l.write, bufio.NewReaderSize(flushing{l}, buffer))
-	l.framer.ReadMetaHeaders = hpack.NewDecoder(usualTable, nil)
+	l.decoder = hpack.NewDecoder(usualTable, l.notice)
 	l.framer.SetReuseFrames()
 	_, err = l.write.WriteString(http2.ClientPreface)
 	err = errors.Join(err,
@@ -114,14 +119,14 @@ func (f flushing) Read(p []byte) (int, error) {
 	return f.conn.Read(p)
 }
 
-// send has a call sent when the link next has to wait. Requests are so small that the server always has room for them.
+// send has a call sent when the link next waits. Requests are so small that the server always has room for them.
 func (l *link) send(c *call, request []byte) error {
+	const first, step = 1, 2 // a client's streams are odd
 	block := l.pointers
 	if l.stream == 0 {
-		block = l.headers
-		l.stream = 1
+		l.stream, block = first, l.headers
 	} else {
-		l.stream += 2 // a client's streams are odd
+		l.stream += step
 	}
 	l.open[l.stream] = c
 	if err := l.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: l.stream, BlockFragment: block, EndHeaders: true}); err != nil {
@@ -130,58 +135,44 @@ func (l *link) send(c *call, request []byte) error {
 	return l.framer.WriteData(l.stream, true, request)
 }
 
-// next reads a frame, and returns the call that it ends, if it does.
+// next reads a frame, and returns the call if that ends one. What is not looked at tells of room or of what is to come.
 func (l *link) next() (*call, error) {
 	frame, err := l.framer.ReadFrame()
 	if err != nil {
 		return nil, err
 	}
 	switch f := frame.(type) {
+	case *http2.HeadersFrame:
+		return l.hear(f)
 	case *http2.DataFrame:
 		return nil, l.receive(f)
-	case *http2.MetaHeadersFrame:
-		return l.finish(f)
 	case *http2.SettingsFrame:
-		return nil, l.agree(f)
+		return nil, l.accept(f)
 	case *http2.PingFrame:
-		if !f.IsAck() {
-			return nil, l.framer.WritePing(true, f.Data)
-		}
+		return nil, l.framer.WritePing(true, f.Data) // the link itself sends none that this could be the answer to
 	case *http2.RSTStreamFrame:
 		return nil, fmt.Errorf("the server ends a call: %s", f.ErrCode)
 	case *http2.GoAwayFrame:
-		return nil, fmt.Errorf("the server ends the connection: %s %s", f.ErrCode, f.DebugData())
+		return nil, fmt.Errorf("the server ends the connection: %s, %q", f.ErrCode, f.DebugData())
 	}
 	return nil, nil
 }
 
-// receive counts an answer's bytes, and lets the server send as many more.
-func (l *link) receive(f *http2.DataFrame) error {
+// hear takes the headers before an answer, or the trailers after it, and then returns its call.
+func (l *link) hear(f *http2.HeadersFrame) (*call, error) {
+	l.trailers = trailers{}
+	if _, err := l.decoder.Write(f.HeaderBlockFragment()); err != nil {
+		return nil, err
+	}
 	c := l.open[f.StreamID]
-	if c == nil || f.StreamEnded() {
-		return fmt.Errorf("stream %d has bytes of no answer, or an answer without a status", f.StreamID)
+	if c == nil || !f.HeadersEnded() {
+		return nil, fmt.Errorf("stream %d has headers of no call, or more than a frame has room for", f.StreamID)
 	}
-	c.received += len(f.Data())
-	l.taken += f.Length
-	if l.taken < window/2 {
-		return nil
-	}
-	increment := l.taken
-	l.taken = 0
-	return l.framer.WriteWindowUpdate(0, increment)
-}
-
-// finish takes headers, and returns the call if they are its trailers.
-func (l *link) finish(f *http2.MetaHeadersFrame) (*call, error) {
-	c := l.open[f.StreamID]
-	if c == nil {
-		return nil, fmt.Errorf("stream %d has headers of no answer", f.StreamID)
-	}
-	if !f.StreamEnded() {
-		return nil, nil
+	if err := l.decoder.Close(); err != nil || !f.StreamEnded() {
+		return nil, err
 	}
 	delete(l.open, f.StreamID)
-	if err := statusOf(f.Fields); err != nil {
+	if err := l.trailers.err(); err != nil {
 		return nil, err
 	}
 	if c.received <= messagePrefix {
@@ -190,37 +181,55 @@ func (l *link) finish(f *http2.MetaHeadersFrame) (*call, error) {
 	return c, nil
 }
 
-// statusOf is the error that trailers tell; nil when the call succeeded.
-func statusOf(trailers []hpack.HeaderField) error {
-	var code, message string
-	for _, field := range trailers {
-		switch field.Name {
-		case "grpc-status":
-			code = field.Value
-		case "grpc-message":
-			message = field.Value
-		}
+// notice takes one header.
+func (l *link) notice(field hpack.HeaderField) {
+	switch field.Name {
+	case "grpc-status":
+		l.trailers.status = field.Value
+	case "grpc-message":
+		l.trailers.message = field.Value
 	}
-	if code == "0" {
-		return nil
-	}
-	number, err := strconv.ParseUint(code, 10, 32)
-	if err != nil {
-		return fmt.Errorf("an answer has no gRPC status: %v", trailers)
-	}
-	if text, err := url.PathUnescape(message); err == nil {
-		message = text
-	}
-	return status.Error(codes.Code(number), message)
 }
 
-// agree takes the server's settings.
-func (l *link) agree(f *http2.SettingsFrame) error {
+// err is the call's; nil when it succeeded.
+func (t trailers) err() error {
+	if t.status == "0" {
+		return nil
+	}
+	code, err := strconv.ParseUint(t.status, 10, 32)
+	if err != nil {
+		return fmt.Errorf("an answer has the gRPC status %q, which is no number", t.status)
+	}
+	message, err := url.PathUnescape(t.message)
+	if err != nil {
+		message = t.message
+	}
+	return status.Error(codes.Code(code), message)
+}
+
+// receive counts an answer's bytes, and makes room for as many again.
+func (l *link) receive(f *http2.DataFrame) error {
+	c := l.open[f.StreamID]
+	if c == nil || f.StreamEnded() {
+		return fmt.Errorf("stream %d has bytes of no call, or no trailers: %q", f.StreamID, f.Data())
+	}
+	c.received += len(f.Data())
+	l.taken += f.Length
+	if l.taken < window/2 {
+		return nil
+	}
+	room := l.taken
+	l.taken = 0
+	return l.framer.WriteWindowUpdate(0, room)
+}
+
+// accept takes the server's settings.
+func (l *link) accept(f *http2.SettingsFrame) error {
 	if f.IsAck() {
 		return nil
 	}
 	if size, ok := f.Value(http2.SettingHeaderTableSize); ok && size < usualTable {
-		return fmt.Errorf("the server keeps %d bytes of headers, and calls need %d", size, usualTable)
+		return fmt.Errorf("the server keeps %d bytes of headers, want at least %d", size, usualTable)
 	}
 	return l.framer.WriteSettingsAck()
 }
