@@ -44,11 +44,8 @@ type load struct {
 
 // run lets the crowd ask for a time. One call that fails ends it.
 func (c *crowd) run(ctx context.Context, d time.Duration) (load, error) {
-	// A deadline would travel with every call over gRPC, which not all of the generators can send.
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	late := time.AfterFunc(d+patience, func() { cancel(errors.New("a call is not answered")) })
-	defer late.Stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, d+patience, errors.New("a call is not answered"))
+	defer cancel()
 	defer context.AfterFunc(ctx, c.close)() // what is read from a connection knows no context
 	took := make([][]time.Duration, len(c.loops))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -68,7 +65,7 @@ func (c *crowd) run(ctx context.Context, d time.Duration) (load, error) {
 	return l, err
 }
 
-// usualCalls is how many a loop has room for, so that its slice seldom grows.
+// usualCalls is for how many a loop has room, for each of its callers, so that its slice seldom grows.
 const usualCalls = 1 << 13
 
 // repeat is the loop of one caller.

@@ -41,7 +41,7 @@ type party struct {
 
 // repeat has all callers ask until the end.
 func (p party) repeat(ctx context.Context, end time.Time) ([]time.Duration, error) {
-	took := make([]time.Duration, 0, usualCalls)
+	took := make([]time.Duration, 0, p.callers*usualCalls)
 	for range p.callers {
 		if err := p.ask(&call{begin: time.Now()}); err != nil {
 			return took, err
