@@ -9,10 +9,36 @@ import (
 	"net/http"
 	"reflect"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
+
+// authorization is the header of the one caller.
+const authorization = "Bearer " + token
+
+// bearer is it with every call over gRPC.
+type bearer struct{}
+
+// GetRequestMetadata implements credentials.PerRPCCredentials.
+func (bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": authorization}, nil
+}
+
+// RequireTransportSecurity implements credentials.PerRPCCredentials.
+func (bearer) RequireTransportSecurity() bool { return true }
+
+// dial connects over gRPC, with TLS and the token where there is a secure.
+func dial(addr string, secure *tls.Config) (*grpc.ClientConn, error) {
+	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	if secure != nil {
+		options = []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(secure.Clone())), grpc.WithPerRPCCredentials(bearer{})}
+	}
+	return grpc.NewClient("passthrough:///"+addr, options...)
+}
 
 // fetchMessage asks over gRPC, and returns the answer marshalled.
 func fetchMessage(ctx context.Context, addr string, secure *tls.Config, iccid string) ([]byte, error) {

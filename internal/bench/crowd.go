@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,12 +17,15 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// An ask asks once, and waits for the answer; a call that fails is an error.
+// An ask is a caller who asks once, and waits for the answer; a call that fails is an error.
 type ask func(ctx context.Context) error
+
+// A loop asks again and again until the end, and tells how long each call took that was answered.
+type loop func(ctx context.Context, end time.Time) ([]time.Duration, error)
 
 // A crowd is callers who each ask again as soon as they have their answer.
 type crowd struct {
-	asks   []ask
+	loops  []loop
 	closes []func()
 }
 
@@ -39,18 +44,15 @@ type load struct {
 
 // run lets the crowd ask for a time. One call that fails ends it.
 func (c *crowd) run(ctx context.Context, d time.Duration) (load, error) {
-	// A deadline would travel with every call over gRPC, which not all of the generators can send.
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	late := time.AfterFunc(d+patience, func() { cancel(errors.New("a call is not answered")) })
-	defer late.Stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, d+patience, errors.New("a call is not answered"))
+	defer cancel()
 	defer context.AfterFunc(ctx, c.close)() // what is read from a connection knows no context
-	took := make([][]time.Duration, len(c.asks))
+	took := make([][]time.Duration, len(c.loops))
 	group, groupCtx := errgroup.WithContext(ctx)
 	begin := time.Now()
-	for i, once := range c.asks {
+	for i, repeat := range c.loops {
 		group.Go(func() (err error) {
-			took[i], err = repeat(groupCtx, once, begin.Add(d))
+			took[i], err = repeat(groupCtx, begin.Add(d))
 			return err
 		})
 	}
@@ -63,10 +65,12 @@ func (c *crowd) run(ctx context.Context, d time.Duration) (load, error) {
 	return l, err
 }
 
-// repeat asks until the end.
-func repeat(ctx context.Context, once ask, end time.Time) ([]time.Duration, error) {
-	const usual = 1 << 13 // calls, so that the slice seldom grows
-	took := make([]time.Duration, 0, usual)
+// usualCalls is for how many a loop has room, for each of its callers, so that its slice seldom grows.
+const usualCalls = 1 << 13
+
+// repeat is the loop of one caller.
+func (once ask) repeat(ctx context.Context, end time.Time) ([]time.Duration, error) {
+	took := make([]time.Duration, 0, usualCalls)
 	for begin := time.Now(); begin.Before(end) && ctx.Err() == nil; {
 		if err := once(ctx); err != nil {
 			return took, err
@@ -76,6 +80,23 @@ func repeat(ctx context.Context, once ask, end time.Time) ([]time.Duration, erro
 		begin = now
 	}
 	return took, nil
+}
+
+// connect makes a connection of a protocol, with TLS where there is a secure.
+func connect(ctx context.Context, addr string, secure *tls.Config, protocol string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil || secure == nil {
+		return conn, err
+	}
+	config := secure.Clone()
+	config.ServerName, config.NextProtos = "127.0.0.1", []string{protocol}
+	encrypted := tls.Client(conn, config)
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return encrypted, nil
 }
 
 // A question is asked about one device and may be answered from the cache, or about another device each time, and may not.

@@ -90,7 +90,7 @@ func TestCrowdThatIsCutOff(t *testing.T) {
 func TestRun(t *testing.T) {
 	var calls atomic.Int64
 	count := func(context.Context) error { calls.Add(1); return nil }
-	c := &crowd{asks: []ask{count, count, count}}
+	c := &crowd{loops: []loop{ask(count).repeat, ask(count).repeat, ask(count).repeat}}
 	l, err := c.run(t.Context(), 10*time.Millisecond)
 	if err != nil || int64(len(l.took)) != calls.Load() || l.elapsed < 10*time.Millisecond {
 		t.Errorf("%d of %d calls in %s, %v", len(l.took), calls.Load(), l.elapsed, err)

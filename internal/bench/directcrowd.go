@@ -14,9 +14,9 @@ func newDirectCrowd(addr string, callers int, q question) *crowd {
 	client := &http.Client{Transport: transport}
 	c := &crowd{closes: []func(){transport.CloseIdleConnections}}
 	for range callers {
-		c.asks = append(c.asks, func(ctx context.Context) error {
+		c.loops = append(c.loops, ask(func(ctx context.Context) error {
 			return callUpstream(ctx, client, "http://"+addr+upstreamPath(q.device()))
-		})
+		}).repeat)
 	}
 	return c
 }

@@ -3,101 +3,85 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
-	protocodec "google.golang.org/grpc/encoding/proto"
-	"google.golang.org/grpc/mem"
-
-	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"encoding/binary"
+	"time"
 )
 
 // maxConnections is how many connections the callers of gRPC share.
 const maxConnections = 4
 
-// bytesCodec sends prepared bytes and counts those that come, so that the generator's own work is small.
-type bytesCodec struct{}
-
-// Marshal implements encoding.CodecV2.
-func (bytesCodec) Marshal(v any) (mem.BufferSlice, error) {
-	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
-}
-
-// Unmarshal implements encoding.CodecV2.
-func (bytesCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	*v.(*int) = data.Len()
-	return nil
-}
-
-// Name implements encoding.CodecV2: on the wire it is protobuf.
-func (bytesCodec) Name() string { return protocodec.Name }
-
-// bearer is the caller's token, which goes with every call.
-type bearer map[string]string
-
-// GetRequestMetadata implements credentials.PerRPCCredentials.
-func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return b, nil
-}
-
-// RequireTransportSecurity implements credentials.PerRPCCredentials.
-func (bearer) RequireTransportSecurity() bool { return true }
-
-// authorization is the header of the one caller.
-const authorization = "Bearer " + token
-
-// dial connects over gRPC, with TLS and the token where there is a secure.
-func dial(addr string, secure *tls.Config, options ...grpc.DialOption) (*grpc.ClientConn, error) {
-	if secure == nil {
-		options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	} else {
-		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(secure.Clone())),
-			grpc.WithPerRPCCredentials(bearer{"authorization": authorization}))
-	}
-	return grpc.NewClient("passthrough:///"+addr, options...)
-}
-
 // newGRPCCrowd is callers who share a few connections.
-func newGRPCCrowd(addr string, secure *tls.Config, callers int, q question) (*crowd, error) {
-	c := &crowd{}
-	var conns []*grpc.ClientConn
-	for range min(callers, maxConnections) {
-		conn, err := dial(addr, secure, grpc.WithDefaultCallOptions(grpc.ForceCodecV2(bytesCodec{}), grpc.StaticMethod()))
-		if err != nil {
-			c.close()
-			return nil, err
-		}
-		conns = append(conns, conn)
-		c.closes = append(c.closes, func() { _ = conn.Close() })
+func newGRPCCrowd(ctx context.Context, addr string, secure *tls.Config, callers int, q question) (*crowd, error) {
+	request, err := q.request()
+	if err != nil {
+		return nil, err
 	}
-	for i := range callers {
-		once, err := newGRPCAsk(conns[i%len(conns)], q)
+	c := &crowd{}
+	links := min(callers, maxConnections)
+	for i := range links {
+		l, err := openLink(ctx, addr, secure)
 		if err != nil {
 			c.close()
 			return nil, err
 		}
-		c.asks = append(c.asks, once)
+		c.closes = append(c.closes, func() { _ = l.conn.Close() })
+		share := party{link: l, callers: (callers + i) / links, question: q, request: request}
+		c.loops = append(c.loops, share.repeat)
 	}
 	return c, nil
 }
 
-func newGRPCAsk(conn *grpc.ClientConn, q question) (ask, error) {
-	message, err := q.message()
-	return func(ctx context.Context) error {
-		request, size := message, 0
-		if q.fresh != nil {
-			if request, err = q.message(); err != nil {
-				return err
-			}
+// A party is the callers of one connection, with a call each. One goroutine does the work of all of them.
+type party struct {
+	*link
+	callers  int
+	question question
+	request  []byte // the question as it is sent, where it is always the same
+}
+
+// repeat has all callers ask until the end.
+func (p party) repeat(ctx context.Context, end time.Time) ([]time.Duration, error) {
+	took := make([]time.Duration, 0, p.callers*usualCalls)
+	for range p.callers {
+		if err := p.ask(&call{begin: time.Now()}); err != nil {
+			return took, err
 		}
-		if err := conn.Invoke(ctx, usagev1.UsageService_GetDeviceUsageInZone_FullMethodName, &request, &size); err != nil {
+	}
+	for len(p.open) > 0 {
+		answered, err := p.next()
+		if err != nil {
+			return took, err
+		}
+		if answered == nil {
+			continue
+		}
+		now := time.Now()
+		took = append(took, now.Sub(answered.begin))
+		if ctx.Err() != nil || !now.Before(end) {
+			continue
+		}
+		*answered = call{begin: now}
+		if err := p.ask(answered); err != nil {
+			return took, err
+		}
+	}
+	return took, p.write.Flush()
+}
+
+// ask has the link send the question when it is next read from.
+func (p party) ask(c *call) (err error) {
+	request := p.request
+	if p.question.fresh != nil {
+		if request, err = p.question.request(); err != nil {
 			return err
 		}
-		if size == 0 {
-			return errors.New("an answer is empty")
-		}
-		return nil
-	}, err
+	}
+	return p.send(c, request)
+}
+
+// request is the question over gRPC: its message after messagePrefix.
+func (q question) request() ([]byte, error) {
+	message, err := q.message()
+	request := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))
+	return append(request, message...), err
 }

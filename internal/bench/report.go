@@ -72,11 +72,12 @@ func (r report) markdown() string {
 
 // explain says what was done.
 func (r report) explain(say func(string, ...any)) {
-	say("The load generator runs on the same machine, and each of its callers asks again as soon as it has its answer. A row has %d rounds: in each", r.Rounds)
-	say("the service is asked for %g s, after a moment that does not count, and then the reference, or the other way round. A ratio is the", r.Seconds)
-	say("service's figure by the reference's in the same round; given are the median of the rounds, and between what they lie. CPU is the")
-	say("server's, per call; memory is the most that its process had. The generator uses the same cores, and as much of them whoever")
-	say("answers: so the ratio of the calls a second is nearer to 1 than that of the CPU.\n")
+	say("The load generator runs on the same machine, and each of its callers asks again as soon as it has its answer. Callers over REST have a")
+	say("connection each, those over gRPC share at most %d; both are written by hand, for the usual clients cost more than the servers. A row", maxConnections)
+	say("has %d rounds: in each the service is asked for %g s, after a moment that does not count, and then the reference, or the other way", r.Rounds, r.Seconds)
+	say("round. A ratio is the service's figure by the reference's in the same round; given are the median of the rounds, and between what")
+	say("they lie. CPU is the server's, per call; memory is the most that its process had. The generator uses the same cores, and for a call")
+	say("as much of them whoever answers, which draws the ratio of the calls a second towards 1.\n")
 	say("The service has on what an operator has on: a log line for every call, metrics, traces of one call in a hundred, and with TLS a")
 	say("file of callers. The references have nothing: *bare grpc-go* answers with one message, made before, that it marshals every time;")
 	say("*bare net/http* encodes Go structs with encoding/json every time. Small is the answer of Control Center's documentation; large has")

@@ -30,31 +30,20 @@ func newRESTCrowd(ctx context.Context, addr string, secure *tls.Config, callers 
 		}
 		c.closes = append(c.closes, func() { _ = w.conn.Close() })
 		request := restRequest(addr, secure != nil, q)
-		c.asks = append(c.asks, func(context.Context) error {
+		c.loops = append(c.loops, ask(func(context.Context) error {
 			if q.fresh != nil {
 				request = restRequest(addr, secure != nil, q)
 			}
 			return w.ask(request)
-		})
+		}).repeat)
 	}
 	return c, nil
 }
 
 func openWire(ctx context.Context, addr string, secure *tls.Config) (*wire, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	conn, err := connect(ctx, addr, secure, "http/1.1")
 	if err != nil {
 		return nil, err
-	}
-	if secure != nil {
-		config := secure.Clone()
-		config.ServerName, config.NextProtos = "127.0.0.1", []string{"http/1.1"}
-		encrypted := tls.Client(conn, config)
-		if err := encrypted.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-		conn = encrypted
 	}
 	const buffer = 16 << 10
 	return &wire{conn, bufio.NewReaderSize(conn, buffer)}, nil

@@ -110,7 +110,7 @@ func (s *stage) secure(r row) *tls.Config {
 func newCrowd(ctx context.Context, d door, to *server, secure *tls.Config, callers int, q question) (*crowd, error) {
 	switch d {
 	case overGRPC:
-		return newGRPCCrowd(to.grpc, secure, callers, q)
+		return newGRPCCrowd(ctx, to.grpc, secure, callers, q)
 	case overREST:
 		return newRESTCrowd(ctx, to.http, secure, callers, q)
 	}
