@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
@@ -21,9 +23,11 @@ import (
 // A stage is a service that refuses as many calls as it is told and answers from then on; it has no reflection.
 type stage struct {
 	usagev1.UnimplementedUsageServiceServer
-	refusals int
-	code     codes.Code
-	pushback time.Duration // with each refusal; 0: none
+	refusals   int
+	code       codes.Code
+	reason     string
+	pushback   time.Duration // with each refusal, for the client's library; 0: none
+	retryAfter time.Duration // the same for its program
 
 	mu    sync.Mutex
 	calls []time.Time
@@ -67,7 +71,11 @@ func (s *stage) refusal(ctx context.Context) error {
 			return err
 		}
 	}
-	refusal, err := status.New(s.code, "the stage refuses").WithDetails(&errdetails.ErrorInfo{Reason: "STAGED", Domain: "usage.jasper"})
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: s.reason, Domain: "usage.jasper"}}
+	if s.retryAfter > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(s.retryAfter)})
+	}
+	refusal, err := status.New(s.code, "the stage refuses").WithDetails(details...)
 	if err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ async function main () {
       await show(client, iccid)
     } catch (error) {
       if (error.code === undefined) throw error // it is none of gRPC's
-      console.log(`${iccid}: ${grpc.status[error.code]}, ${details(error).reason ?? 'no reason'}: ${error.details}`)
+      console.log(`${iccid}: ${grpc.status[error.code]}, ${details(error).reason || 'no reason'}: ${error.details}`)
       process.exitCode = 1
     }
   }
