@@ -139,6 +139,24 @@ func TestClientsUseTheServiceConfig(t *testing.T) {
 	}
 }
 
+// The three attempts of the service's first call fail: it says when to ask again, and the client's library does.
+func TestClientsOutliveAFailure(t *testing.T) {
+	for language, client := range clients(t) {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			const fault = "--fault=server-error"
+			sandbox := start(t, listening, "sandbox", "--addr=127.0.0.1:0", fault, fault, fault)[0]
+			key := filepath.Join(t.TempDir(), "key")
+			if err := os.WriteFile(key, []byte("sandbox"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			addr, _ := serve(t, "--control-center-url="+sandbox, "--username=sandbox", "--api-key-file="+key, "--calls-per-second=1000")
+			output, code := client.run(t, []string{"USAGE_ADDR=" + addr}, "8988217755520000031")
+			expect(t, "failed.txt", 0, output, code)
+		})
+	}
+}
+
 // listen serves the stage on a free port of loopback, and gives its address.
 func (s *stage) listen(t *testing.T) string {
 	t.Helper()
