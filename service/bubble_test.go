@@ -35,7 +35,7 @@ func (h *replyHeader) SetHeader(md metadata.MD) error {
 	return nil
 }
 func (h *replyHeader) SendHeader(md metadata.MD) error { return h.SetHeader(md) }
-func (*replyHeader) SetTrailer(metadata.MD) error      { return nil }
+func (h *replyHeader) SetTrailer(md metadata.MD) error { return h.SetHeader(md) }
 
 // askFrom asks the service itself, as a caller from a host.
 func askFrom(ctx context.Context, usage *service.UsageService, host string, req *request) reply {

@@ -203,7 +203,8 @@ func listen(t *testing.T) net.Listener {
 	return listener
 }
 
-// A reply is what a caller got through either door: a response or a status, and the header.
+// A reply is what a caller got through either door: a response or a status, and the header or, over gRPC beside a status, the
+// trailer.
 type reply struct {
 	response   *usagev1.GetDeviceUsageInZoneResponse
 	status     *spb.Status
@@ -218,21 +219,21 @@ var doors = map[string]func(ctx context.Context, t *testing.T, r *rig, req *usag
 	"REST": askREST,
 }
 
-func askGRPC(ctx context.Context, _ *testing.T, r *rig, req *usagev1.GetDeviceUsageInZoneRequest) reply {
+func askGRPC(ctx context.Context, t *testing.T, r *rig, req *usagev1.GetDeviceUsageInZoneRequest) reply {
+	t.Helper()
 	var header, trailer metadata.MD
 	resp, err := r.grpc.GetDeviceUsageInZone(ctx, req, grpc.Header(&header), grpc.Trailer(&trailer))
-	got := reply{header: map[string]string{}}
+	got := reply{response: resp, header: map[string]string{}}
+	if err != nil {
+		if len(header) > 0 {
+			t.Errorf("the call failed after a header, so no gRPC library retries it: %v", header)
+		}
+		got.response, got.status, header = nil, status.Convert(err).Proto(), trailer
+	}
 	for name, values := range header {
 		got.header[name] = values[0]
 	}
-	if pushback := trailer.Get("grpc-retry-pushback-ms"); len(pushback) > 0 {
-		got.retryAfter = pushback[0]
-	}
-	if err != nil {
-		got.status = status.Convert(err).Proto()
-		return got
-	}
-	got.response = resp
+	got.retryAfter = got.header["grpc-retry-pushback-ms"]
 	return got
 }
 

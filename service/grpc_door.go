@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
@@ -49,7 +48,7 @@ func (d grpcDoor) getDeviceUsageInZone(
 	}
 	reply, err := d.ask(ctx, rec, req)
 	if err != nil {
-		return nil, withHeader(ctx, rec, err)
+		return nil, withTrailer(ctx, rec, err)
 	}
 	// Sent at once, and not set to be sent with the message, because grpc-go copies what is set.
 	if err := grpc.SendHeader(ctx, rec.header()); err != nil {
@@ -70,7 +69,7 @@ func (d grpcDoor) other(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h
 	if err := d.keeper.letOther(ctx, rec, req); err != nil {
 		err = fail(ctx, err, jasperclient.UsageQuery{})
 		d.log.tell(rec, time.Now(), err)
-		return nil, withHeader(ctx, rec, err)
+		return nil, withTrailer(ctx, rec, err)
 	}
 	if err := grpc.SetHeader(ctx, rec.header()); err != nil {
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
@@ -78,17 +77,15 @@ func (d grpcDoor) other(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h
 	return handler(ctx, req)
 }
 
-// withHeader sends what a failed call's caller is told beside its status: its gRPC library, where it retries, waits as long as
-// the pushback says.
-func withHeader(ctx context.Context, rec *record, failed error) error {
-	if err := grpc.SetHeader(ctx, rec.header()); err != nil {
-		return fail(ctx, err, jasperclient.UsageQuery{})
-	}
+// withTrailer sends what a failed call's caller is told beside its status: its gRPC library, where it retries, waits as long as
+// the pushback says. Nothing of it is a header, because to a call that has got a header no library makes another attempt.
+func withTrailer(ctx context.Context, rec *record, failed error) error {
+	trailer := rec.header()
 	if delay, ok := retryDelay(status.Convert(failed)); ok {
-		pushback := strconv.FormatInt(delay.Milliseconds(), 10)
-		// It fails only where the call is over already, and then nobody waits for the trailer.
-		_ = grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", pushback))
+		trailer.Set("grpc-retry-pushback-ms", strconv.FormatInt(delay.Milliseconds(), 10))
 	}
+	// It fails only where the call is over already, and then nobody waits for the trailer.
+	_ = grpc.SetTrailer(ctx, trailer)
 	return failed
 }
 

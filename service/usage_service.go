@@ -96,7 +96,7 @@ func (s *UsageService) GetDeviceUsageInZone(
 	rec := recordOf(ctx)
 	reply, err := s.answer(ctx, rec, req)
 	if err != nil {
-		return nil, withHeader(ctx, rec, err)
+		return nil, withTrailer(ctx, rec, err)
 	}
 	if err := grpc.SetHeader(ctx, rec.header()); err != nil {
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})

@@ -32,7 +32,8 @@ const (
 // ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked; an
 // answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before, which can also be the
 // source of DEVICE_NOT_FOUND; stale, the answer is older than would be given if Control Center could be reached. The age
-// of one that is cached or stale is in the header age, in seconds.
+// of one that is cached or stale is in the header age, in seconds. A call that fails over gRPC has them in its trailer,
+// so that gRPC libraries may make it again.
 //
 // Callers of one account wait for their turn to ask Control Center. Those who send the metadata x-usage-class: bulk let
 // the others, who are interactive, go first.
@@ -72,7 +73,8 @@ func (c *usageServiceClient) GetDeviceUsageInZone(ctx context.Context, in *GetDe
 // ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked; an
 // answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before, which can also be the
 // source of DEVICE_NOT_FOUND; stale, the answer is older than would be given if Control Center could be reached. The age
-// of one that is cached or stale is in the header age, in seconds.
+// of one that is cached or stale is in the header age, in seconds. A call that fails over gRPC has them in its trailer,
+// so that gRPC libraries may make it again.
 //
 // Callers of one account wait for their turn to ask Control Center. Those who send the metadata x-usage-class: bulk let
 // the others, who are interactive, go first.
