@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
 // Option changes one thing about a Sandbox.
@@ -119,9 +121,9 @@ type EmptyUsage int
 
 // The forms an answer without usage may take.
 const (
-	EmptyObject  EmptyUsage = iota // {}
-	EmptyNull                      // null
-	EmptyMissing                   // the key is left out
+	EmptyObject  = EmptyUsage(controlcenter.NoUsageObject)  // {}
+	EmptyNull    = EmptyUsage(controlcenter.NoUsageNull)    // null
+	EmptyMissing = EmptyUsage(controlcenter.NoUsageMissing) // the key is left out
 )
 
 // WithEmptyUsage sets the form of deviceCycleUsageInZones when a device, or what
