@@ -14,7 +14,7 @@ func newAnswer(iccid string, now time.Time, c cycle, usage []planUsage, empty Em
 		// The vendor prints the cycle's last second, not the next one's first.
 		CycleEnd:  c.next.Add(-time.Second),
 		RatePlans: ratePlansOf(usage),
-		NoUsage:   controlcenter.NoUsage(empty),
+		NoUsage:   empty,
 	}
 }
 
