@@ -7,7 +7,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -36,13 +35,6 @@ func TestControlCenterSamples(t *testing.T) {
 
 // From the service's own door for such clients they get the same, with the name of a caller and its token.
 func TestControlCenterSamplesAtTheLegacyDoor(t *testing.T) {
-	help, err := exec.CommandContext(t.Context(), prepared(t, "zoneusage"), "serve", "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(help), "--legacy-door") {
-		t.Skip("this zoneusage has no legacy door")
-	}
 	_, restAddr := serve(t, "--callers="+writeCallers(t, "sandbox", "sandbox"))
 	answerAll(t, "http://"+restAddr)
 }

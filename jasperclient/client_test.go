@@ -96,6 +96,12 @@ func usage(ratePlans ...jasperclient.RatePlanUsage) *jasperclient.DeviceUsage {
 	}
 }
 
+func noUsage(form jasperclient.NoUsage) *jasperclient.DeviceUsage {
+	none := usage()
+	none.NoUsage = form
+	return none
+}
+
 func planA(zones ...jasperclient.ZoneUsage) jasperclient.RatePlanUsage {
 	return jasperclient.RatePlanUsage{RatePlan: "Rate Plan A", Version: 1, Zones: zones}
 }
@@ -173,8 +179,8 @@ func TestUsageInZoneDecodes(t *testing.T) {
 			strings.Replace(plans(record()), "{", `{"errorCode":null,"errorMessage":null,`, 1), usage(planA(zone(voice))),
 		},
 		"an empty map":  {answer(`{}`), usage()},
-		"a null map":    {answer(`null`), usage()},
-		"a missing map": {strings.Replace(answer(`0`), `,"deviceCycleUsageInZones":0`, "", 1), usage()},
+		"a null map":    {answer(`null`), noUsage(jasperclient.NoUsageNull)},
+		"a missing map": {strings.Replace(answer(`0`), `,"deviceCycleUsageInZones":0`, "", 1), noUsage(jasperclient.NoUsageMissing)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := newClient(t, respond(http.StatusOK, test.body))

@@ -43,7 +43,7 @@ var usageFields = []string{"iccid", "timeStamp", "cycleStartDate", "cycleEndDate
 
 // readUsage reads the answer, its ICCID as it stands there.
 func readUsage(dec *jsontext.Decoder) (*DeviceUsage, error) {
-	usage := &DeviceUsage{}
+	usage := &DeviceUsage{NoUsage: NoUsageMissing}
 	err := readFields(dec, usageFields, func(field string) (err error) {
 		switch field {
 		case "iccid":
@@ -57,6 +57,10 @@ func readUsage(dec *jsontext.Decoder) (*DeviceUsage, error) {
 		case "cycleEndDate":
 			usage.CycleEnd, err = readTime(dec)
 		case "deviceCycleUsageInZones":
+			usage.NoUsage = NoUsageObject
+			if dec.PeekKind() == jsontext.KindNull {
+				usage.NoUsage = NoUsageNull
+			}
 			usage.RatePlans, err = readRatePlans(dec)
 		}
 		return err

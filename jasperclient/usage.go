@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 	"unicode/utf8"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
 // A UsageQuery asks for one device's usage in one billing cycle.
@@ -51,7 +53,19 @@ type DeviceUsage struct {
 	CycleStart, CycleEnd time.Time
 	// RatePlans is the usage by rate plan and version, in the order of the answer.
 	RatePlans []RatePlanUsage
+	// NoUsage is how the answer says that there is none, where RatePlans is empty.
+	NoUsage NoUsage
 }
+
+// NoUsage is a form of deviceCycleUsageInZones in an answer without any usage. Which one Control Center has is unknown.
+type NoUsage = controlcenter.NoUsage
+
+// The forms of no usage.
+const (
+	NoUsageObject  = controlcenter.NoUsageObject  // {}
+	NoUsageNull    = controlcenter.NoUsageNull    // null
+	NoUsageMissing = controlcenter.NoUsageMissing // the key is left out
+)
 
 // RatePlanUsage is the usage on one version of one rate plan. A device on a prepaid plan can use two versions of it in
 // one cycle.

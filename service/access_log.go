@@ -97,6 +97,7 @@ func levelOf(code codes.Code) slog.Level {
 
 // The doors, as the log and the metrics name them.
 const (
-	doorGRPC = "grpc"
-	doorREST = "rest"
+	doorGRPC   = "grpc"
+	doorREST   = "rest"
+	doorLegacy = "legacy"
 )

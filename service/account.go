@@ -88,6 +88,14 @@ type finding struct {
 // isAnswer reports whether the finding is what Control Center says of the device, which can be that it knows none.
 func (f finding) isAnswer() bool { return f.err == nil || isUnknownDevice(f.err) }
 
+// withoutTotals is the finding for a caller who is given no totals, to whom one that is no number is nothing.
+func (f finding) withoutTotals() finding {
+	if f.answer != nil && f.message != nil {
+		f.err = nil
+	}
+	return f
+}
+
 // ask answers a question from what is kept, or else with one call of Control Center for all who ask the same.
 func (a *account) ask(ctx context.Context, rec *record, q question) finding {
 	if kept, ok := a.fresh(q); ok {

@@ -27,10 +27,11 @@ const (
 type answer struct {
 	message []byte    // the response as gRPC sends it
 	json    []byte    // and as REST does
-	err     error     // in place of both
+	err     error     // in place of both; beside the message where the totals alone are no numbers, which it lacks then
 	sent    time.Time // when Control Center was asked, by this machine's clock: the answer is no older
 	ends    time.Time // when its cycle ends, by the same clock; zero where it was over before
 	current bool      // it is about the current cycle
+	noUsage jasperclient.NoUsage
 }
 
 // newAnswer makes one of the outcome of a call; nil where Control Center said nothing of the device.
@@ -42,7 +43,7 @@ func newAnswer(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, s
 	default:
 		return nil
 	}
-	a := &answer{sent: sent, current: query.CycleStartDate.IsZero()}
+	a := &answer{sent: sent, current: query.CycleStartDate.IsZero(), noUsage: usage.NoUsage}
 	// The end is the cycle's last second. Control Center's clock need not be this one.
 	if left := usage.CycleEnd.Add(time.Second).Sub(usage.Timestamp); left > 0 {
 		a.current, a.ends = true, sent.Add(left)
@@ -57,12 +58,17 @@ func isUnknownDevice(err error) bool {
 
 // write sets the forms of a response, to which it adds the totals.
 func (a *answer) write(resp *usagev1.GetDeviceUsageInZoneResponse) error {
-	if err := addTotals(resp); err != nil {
-		return err
+	overflow := addTotals(resp)
+	if overflow != nil {
+		removeTotals(resp)
 	}
 	message, err := proto.MarshalOptions{Deterministic: true}.Marshal(resp)
 	if err != nil {
 		return err
+	}
+	if overflow != nil {
+		a.message = message
+		return overflow
 	}
 	// An empty list is written as one; an unset optional field, which is no 0, stays absent.
 	text, err := marshalJSON(protojson.MarshalOptions{EmitDefaultValues: true}, resp)

@@ -107,6 +107,26 @@ func TestAnswersAreKept(t *testing.T) {
 	}
 }
 
+// A version of a rate plan that saw no service stays in what a filter leaves of a kept answer.
+func TestAPartKeepsARatePlanWithoutZones(t *testing.T) {
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeUsage(w, r,
+			jasperclient.RatePlanUsage{RatePlan: "A", Version: 1, Zones: []jasperclient.ZoneUsage{{Zone: "Z"}}},
+			jasperclient.RatePlanUsage{RatePlan: "A", Version: 2}, jasperclient.RatePlanUsage{RatePlan: "B", Version: 1})
+	}))
+	askGRPC(t.Context(), t, r, &request{Iccid: exampleICCID, MaxAge: durationpb.New(time.Hour)})
+	for _, test := range []struct {
+		ratePlan, zone string
+		plans          int
+		calls          int32
+	}{{"A", "", 2, 1}, {"A", "Z", 1, 1}, {"B", "", 0, 2}} { // of a plan without a record Control Center is asked, which here heeds no filter
+		got := askGRPC(t.Context(), t, r, &request{Iccid: exampleICCID, MaxAge: durationpb.New(time.Hour), RatePlan: test.ratePlan, Zone: test.zone})
+		if plans := len(got.response.GetRatePlanUsages()); plans != test.plans || r.calls.Load() != test.calls {
+			t.Errorf("%v: %d rate plans and %d calls: %v", test, plans, r.calls.Load(), got.status)
+		}
+	}
+}
+
 // The age is in the header, and a kept refusal has one too.
 func TestTheAgeIsTold(t *testing.T) {
 	r := newRig(t, newSandbox(t))

@@ -270,17 +270,22 @@ func TestAllocationsOfAKeptAnswer(t *testing.T) {
 	}
 }
 
-// BenchmarkREST is a plain question to the REST door's handler, and one that the gateway reads.
+// BenchmarkREST is a plain question to the handler of the REST address, one that the gateway reads, and one of an existing client.
 func BenchmarkREST(b *testing.B) {
 	service, cfg := newBenched(b, sizes["small"])
+	cfg.LegacyDoor = true
 	server, err := NewServer(service, cfg)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(server.Close)
-	for name, query := range map[string]string{"plain": "", "gateway": "?maxAge=60s"} {
+	const path = pathBegin + benchedICCID + pathEnd
+	for name, target := range map[string]string{"plain": path, "gateway": path + "?maxAge=60s", "legacy": "/rws/api" + path} {
 		b.Run(name, func(b *testing.B) {
-			req := httptest.NewRequest(http.MethodGet, pathBegin+benchedICCID+pathEnd+query, nil)
+			req := httptest.NewRequest(http.MethodGet, target, nil)
+			if name == "legacy" {
+				req.SetBasicAuth("any", "one")
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				w := &discarding{header: http.Header{}}

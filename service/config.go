@@ -58,6 +58,8 @@ type Config struct {
 	MaxConnectionAge time.Duration
 	// CORSOrigins are whose pages may call REST, such as https://usage.example.com.
 	CORSOrigins []string
+	// LegacyDoor serves Control Center's own path on the REST address, for clients that were written for it.
+	LegacyDoor bool
 	// Pages are further paths of the REST address, which are for everybody; nil for none.
 	Pages Pages
 	// Logger gets what is to be told but calls. Give its handler MaskICCIDs, unless the log may have ICCIDs whole.

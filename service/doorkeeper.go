@@ -33,9 +33,20 @@ func (d doorkeeper) let(ctx context.Context, rec *record, req *usagev1.GetDevice
 	if err != nil {
 		return err
 	}
+	if rec.door == doorLegacy {
+		d.assign(rec, caller, req)
+	}
 	err = d.allow(caller, req.GetAccount())
 	rec.let = err == nil
 	return err
+}
+
+// assign writes the account of the caller's own into a question that cannot name one.
+func (d doorkeeper) assign(rec *record, caller *callers.Caller, req *usagev1.GetDeviceUsageInZoneRequest) {
+	req.Account, rec.account = caller.Account(req.GetAccount()), ""
+	if account := d.usage.account(req.GetAccount()); account != nil {
+		rec.account = account.Name
+	}
 }
 
 // letOther does so with a call of health. That of the service itself is for everybody.
@@ -56,9 +67,7 @@ func (d doorkeeper) letOther(ctx context.Context, rec *record, req any) error {
 
 // admit finds the caller, and counts the call.
 func (d doorkeeper) admit(ctx context.Context, rec *record) (*callers.Caller, error) {
-	caller, err := d.guard.Identify(ctx, callers.Credentials{
-		Host: rec.host, Authorization: rec.sent.get(headerAuthorization), Certificate: d.certificate(rec),
-	})
+	caller, err := d.identify(ctx, rec)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +75,16 @@ func (d doorkeeper) admit(ctx context.Context, rec *record) (*callers.Caller, er
 		rec.caller, rec.subject = caller.Name, caller.Subject
 	}
 	return caller, caller.Take()
+}
+
+// identify finds the caller.
+func (d doorkeeper) identify(ctx context.Context, rec *record) (*callers.Caller, error) {
+	shown := callers.Credentials{Host: rec.host, Authorization: rec.sent.get(headerAuthorization)}
+	if rec.door == doorLegacy {
+		return d.guard.IdentifyBasic(shown)
+	}
+	shown.Certificate = d.certificate(rec)
+	return d.guard.Identify(ctx, shown)
 }
 
 // certificate are the names in the caller's certificate; none where it has none.

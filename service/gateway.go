@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
-	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
 // A gateway is the REST door: grpc-gateway, with the rules that it lacks. Its calls pass what gRPC's do.
@@ -102,11 +100,8 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 	}
 }
 
-// refuse refuses a bad request, but tells a caller who may not ask nothing but that.
+// refuse refuses a bad request.
 func (g *gateway) refuse(w http.ResponseWriter, r *http.Request, req *usagev1.GetDeviceUsageInZoneRequest, bad error) {
 	rec := recordOf(r.Context())
-	err := cmp.Or(g.way.keeper.let(r.Context(), rec, req), bad)
-	st := toStatus(err, jasperclient.UsageQuery{})
-	g.way.log.end(rec, &callError{st, err})
-	writeFailure(w, rec, st, 0)
+	writeFailure(w, rec, status.Convert(g.way.refuse(r.Context(), rec, req, bad)), 0)
 }

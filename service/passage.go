@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -40,6 +41,13 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 		return p.usage.answer(ctx, rec, req)
 	}
 	return p.tracer.trace(ctx, rec, req, p.usage.answer) // after the doorkeeper: a stranger may not have spans made
+}
+
+// refuse ends a call whose request is bad, but tells a caller who may not ask nothing but that. Its error is a callError.
+func (p *passage) refuse(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest, bad error) error {
+	refused := fail(ctx, cmp.Or(p.keeper.let(ctx, rec, req), bad), jasperclient.UsageQuery{})
+	p.log.end(rec, refused)
+	return refused
 }
 
 // limit gives a call without a deadline the default one, and cuts a longer one to the greatest.

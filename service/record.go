@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/tls"
+	"net/http"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -15,9 +16,9 @@ import (
 
 // A Call is one that has ended, as [Config].Called is told of it.
 type Call struct {
-	// Method is gRPC's full name of the method; empty for a REST request whose path is no method's.
+	// Method is gRPC's full name of the method; empty for an HTTP request whose path is no method's.
 	Method string
-	// Door is grpc or rest.
+	// Door is grpc, rest or legacy.
 	Door string
 	// Code is how the call ended.
 	Code codes.Code
@@ -109,6 +110,21 @@ func newRecord(ctx context.Context, method string, header metadata.MD) *record {
 			rec.host = hostOf(rec.peer)
 		}
 	}
+	return rec
+}
+
+// newRESTRecord is that of a request that came to the REST address.
+func newRESTRecord(r *http.Request, door string) *record {
+	rec := &record{
+		Context:   r.Context(),
+		start:     time.Now(),
+		requestID: acceptRequestID(r.Header[headerRequestID.rest]),
+		door:      door,
+		peer:      hostOf(r.RemoteAddr),
+		sent:      sent{rest: r.Header},
+		tls:       r.TLS,
+	}
+	rec.host = rec.peer
 	return rec
 }
 

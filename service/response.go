@@ -56,8 +56,10 @@ func convertUsage(usage jasperclient.Usage) *usagev1.Usage {
 	}
 }
 
-// filter leaves the records of the response that the query's filters ask for, and reports whether there is one.
+// filter leaves the records of the response that the query's filters ask for, and reports whether there is one. A rate plan
+// without zones is left where no zone is asked for, as Control Center leaves it.
 func filter(resp *usagev1.GetDeviceUsageInZoneResponse, query jasperclient.UsageQuery) bool {
+	found := false
 	resp.RatePlanUsages = slices.DeleteFunc(resp.GetRatePlanUsages(), func(plan *usagev1.RatePlanUsage) bool {
 		if query.RatePlan != "" && plan.GetRatePlan() != query.RatePlan {
 			return true
@@ -65,9 +67,10 @@ func filter(resp *usagev1.GetDeviceUsageInZoneResponse, query jasperclient.Usage
 		plan.ZoneUsages = slices.DeleteFunc(plan.GetZoneUsages(), func(zone *usagev1.ZoneUsage) bool {
 			return query.Zone != "" && zone.GetZone() != query.Zone
 		})
-		return len(plan.GetZoneUsages()) == 0
+		found = found || len(plan.GetZoneUsages()) > 0
+		return query.Zone != "" && len(plan.GetZoneUsages()) == 0
 	})
-	return len(resp.GetRatePlanUsages()) > 0
+	return found
 }
 
 // addTotals sets the totals, which Control Center does not give: those of each rate plan, and that of all.
@@ -85,6 +88,14 @@ func addTotals(resp *usagev1.GetDeviceUsageInZoneResponse) error {
 		}
 	}
 	return nil
+}
+
+// removeTotals takes them away again.
+func removeTotals(resp *usagev1.GetDeviceUsageInZoneResponse) {
+	resp.Total = nil
+	for _, plan := range resp.GetRatePlanUsages() {
+		plan.Total = nil
+	}
 }
 
 // add adds each kind of usage that part has to total.

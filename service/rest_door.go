@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc/status"
 
@@ -14,16 +13,7 @@ import (
 
 // ServeHTTP implements http.Handler.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rec := &record{
-		Context:   r.Context(),
-		start:     time.Now(),
-		requestID: acceptRequestID(r.Header[headerRequestID.rest]),
-		door:      doorREST,
-		peer:      hostOf(r.RemoteAddr),
-		sent:      sent{rest: r.Header},
-		tls:       r.TLS,
-	}
-	rec.host = rec.peer
+	rec := newRESTRecord(r, doorREST)
 	header := w.Header()
 	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
 	if iccid, ok := plainQuestion(r); ok {

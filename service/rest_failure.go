@@ -66,9 +66,7 @@ func writeFailure(w http.ResponseWriter, rec *record, st *status.Status, httpSta
 	if st.Code() == codes.Unauthenticated {
 		header.Set("WWW-Authenticate", challenge(st))
 	}
-	if delay, ok := retryDelay(st); ok {
-		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
-	}
+	writeRetryAfter(header, st)
 	body, err := marshalJSON(protojson.MarshalOptions{}, st.Proto())
 	if err != nil {
 		body = nil // its details are all linked in
@@ -77,6 +75,13 @@ func writeFailure(w http.ResponseWriter, rec *record, st *status.Status, httpSta
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(cmp.Or(httpStatus, runtime.HTTPStatusFromCode(st.Code())))
 	_, _ = w.Write(body) // fails when the caller left
+}
+
+// writeRetryAfter says when to ask again, where the status does.
+func writeRetryAfter(header http.Header, st *status.Status) {
+	if delay, ok := retryDelay(st); ok {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
+	}
 }
 
 // challenge says how to authenticate (RFC 6750, section 3).

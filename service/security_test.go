@@ -61,7 +61,7 @@ func sha(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func newGuardedRig(t *testing.T) *guardedRig {
+func newGuardedRig(t *testing.T, changes ...func(*service.Config)) *guardedRig {
 	t.Helper()
 	dir := t.TempDir()
 	g := &guardedRig{ca: certtest.NewCA(t), key: jwttest.NewKey(t, "one"), issuer: "https://login.example.com", policy: filepath.Join(dir, "callers.yaml")}
@@ -80,7 +80,7 @@ func newGuardedRig(t *testing.T) *guardedRig {
 	if g.guard, err = callers.New(callers.Settings{File: g.policy, Certificates: true, Issuer: issuer}); err != nil {
 		t.Fatal(err)
 	}
-	g.rig = newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.Certificates, cfg.Callers = g.certs, g.guard })
+	g.rig = newRig(t, newSandbox(t), append(changes, func(cfg *service.Config) { cfg.Certificates, cfg.Callers = g.certs, g.guard })...)
 	return g
 }
 

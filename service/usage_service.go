@@ -122,6 +122,9 @@ func (s *UsageService) answer(ctx context.Context, rec *record, req *usagev1.Get
 		return nil, fail(ctx, err, q.query)
 	}
 	found := account.ask(ctx, rec, q)
+	if rec.door == doorLegacy {
+		found = found.withoutTotals()
+	}
 	rec.note(found)
 	if found.err != nil {
 		return nil, fail(ctx, found.err, q.query)

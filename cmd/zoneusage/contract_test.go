@@ -184,6 +184,69 @@ func TestTheSandboxAnswersTheVendorsExample(t *testing.T) {
 	}
 }
 
+// The vendor's three requests, as its samples send them, get through the service what they get from Control Center.
+func TestTheVendorsRequestsThroughTheLegacyDoor(t *testing.T) {
+	address := startSandbox(t, nil, "--clock", exampleClock)
+	_, _, httpURL := serve(t, []string{
+		"ZONEUSAGE_CONTROL_CENTER_URL=" + address, "ZONEUSAGE_USERNAME=sandbox", "ZONEUSAGE_API_KEY=sandbox",
+	}, "--legacy-door", "--calls-per-second=1000")
+	ask := func(baseURL, query string) (int, string) {
+		req := request(t, baseURL+"/rws/api/v1/devices/8988217755520000031/usageInZone"+query)
+		req.Header.Set("Accept", "application/json")
+		if status, body := get(t, req); status != http.StatusUnauthorized || !strings.Contains(body, "Full authentication is required") {
+			t.Errorf("without credentials, which some clients send only after that: HTTP status %d\n%s", status, body)
+		}
+		req.SetBasicAuth("sandbox", "sandbox")
+		return get(t, req)
+	}
+	vendors, err := os.ReadFile("testdata/vendor_example.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var example bytes.Buffer
+	if err := json.Compact(&example, vendors); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{"", "?cycleStartDate=2016-11-10Z", "?cycleStartDate=2016-11-10Z&ratePlan=Rate%20Plan%20A&zone=Zone%20B"} {
+		wantStatus, want := ask(address, query)
+		status, body := ask(httpURL, query)
+		if status != wantStatus || body != want || status != http.StatusOK {
+			t.Errorf("%q: HTTP status %d, want %d\n%s\nwant\n%s", query, status, wantStatus, body, want)
+		}
+		if !strings.Contains(query, "zone") && body != example.String() {
+			t.Errorf("%q: %s\nwant\n%s", query, body, &example)
+		}
+	}
+}
+
+// The door is there when it is asked for, and with the sandbox.
+func TestTheLegacyDoorIsAFlag(t *testing.T) {
+	const target = "/rws/api/v1/devices/8988217755520000031/usageInZone"
+	configured := []string{
+		"ZONEUSAGE_CONTROL_CENTER_URL=" + startSandbox(t, nil), "ZONEUSAGE_USERNAME=sandbox", "ZONEUSAGE_API_KEY=sandbox",
+	}
+	for name, test := range map[string]struct {
+		env  []string
+		want int
+	}{
+		"with the sandbox":      {nil, http.StatusOK},
+		"with a Control Center": {configured, http.StatusNotFound},
+		"asked for":             {append(configured, "ZONEUSAGE_LEGACY_DOOR=true"), http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _, httpURL := serve(t, test.env)
+			req := request(t, httpURL+target)
+			req.SetBasicAuth("any", "one")
+			if status, body := get(t, req); status != test.want {
+				t.Errorf("HTTP status %d, want %d\n%s", status, test.want, body)
+			}
+			if line := p.logged(t, "call"); (line["door"] == "legacy") != (test.want == http.StatusOK) {
+				t.Errorf("%v", line)
+			}
+		})
+	}
+}
+
 func TestSandboxFlags(t *testing.T) {
 	p := start(t, []string{"ZONEUSAGE_SANDBOX_API_KEY=another", "ZONEUSAGE_API_KEY=real", "ZONEUSAGE_USERNAME=real"}, "sandbox", "--addr=127.0.0.1:0", "--username=someone", "--clock=2018-09-20T00:00:00Z",
 		"--time-zone=Asia/Shanghai", "--cycle-day=27", "--devices=10", "--seed=7", "--no-mid-cycle-dates", "--bare-dates", "--empty-usage=missing",

@@ -96,6 +96,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		MaxConnections:   c.MaxConnections,
 		MaxConnectionAge: c.MaxConnectionAge,
 		CORSOrigins:      c.CORSOrigins,
+		LegacyDoor:       c.LegacyDoor || upstream.sandbox != nil,
 		Pages:            web.New(),
 		Logger:           log,
 		AccessLog:        lines.Calls(),

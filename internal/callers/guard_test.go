@@ -3,6 +3,7 @@ package callers
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -112,6 +113,67 @@ func TestCallersAreRecognised(t *testing.T) {
 	for account, want := range map[string]bool{"emea": true, "apac": true, "latam": false, "": false, "*": false} {
 		if billing.May(account) != want || !dashboard.May(account) {
 			t.Errorf("account %q: %v and %v, want %v and true", account, billing.May(account), dashboard.May(account), want)
+		}
+	}
+}
+
+// HTTP Basic is a name and a static token of one entry; where there is no policy, any that are there.
+func TestCallersAreRecognisedByBasic(t *testing.T) {
+	key := jwttest.NewKey(t, "one")
+	guard, _, err := newGuard(t, fmt.Sprintf(`callers:
+- {name: billing, tokenSHA256: [%s, %s], accounts: [emea, apac]}
+- {name: export, tokenSHA256: %s, accounts: [apac, latam]}
+- {name: dashboard, certificate: dashboard.internal, accounts: ["*"]}
+- {name: reports, claims: {sub: reports}, accounts: [emea]}
+`, sum("old"), sum("to:ken"), sum("export")), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	everybody, err := New(Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	basic := func(text string) []string {
+		return []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(text))}
+	}
+	const missing, none, another = "the call has no credentials", "no Basic one", "not of one entry"
+	for name, test := range map[string]struct {
+		authorization []string
+		want, anybody string // what the error says with a policy, and without; empty for none
+	}{
+		"a name and its token":    {basic("billing:old"), "", ""},
+		"a token with a colon":    {basic("billing:to:ken"), "", ""},
+		"another's token":         {basic("billing:export"), another, ""},
+		"a wrong token":           {basic("billing:new"), another, ""},
+		"a token's hash":          {basic("billing:" + sum("old")), another, ""},
+		"a name without a token":  {basic("dashboard:old"), another, ""},
+		"a JWT for a token":       {basic("reports:" + key.Sign(t, jwttest.Claims(issuerURL, nil))), another, ""},
+		"no name":                 {basic(":old"), none, none},
+		"no token":                {basic("billing:"), none, none},
+		"no colon":                {basic("old"), none, none},
+		"no base64":               {[]string{"Basic billing:old"}, none, none},
+		"another scheme":          {[]string{"Bearer old"}, none, none},
+		"nothing":                 {nil, missing, missing},
+		"nothing in the header":   {[]string{""}, missing, missing},
+		"two headers, both right": {append(basic("billing:old"), basic("billing:old")...), "more than one", "more than one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shown := Credentials{Host: "192.0.2.1", Certificate: []string{"dashboard.internal"}, Authorization: test.authorization}
+			for guard, want := range map[*Guard]string{guard: test.want, everybody: test.anybody} {
+				_, err := guard.IdentifyBasic(shown)
+				var unauthenticated *UnauthenticatedError
+				if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !errors.As(err, &unauthenticated)) {
+					t.Errorf("got %v, want %q", err, want)
+				} else if err != nil && unauthenticated.Missing != (want == missing) {
+					t.Errorf("%v: missing %v", err, unauthenticated.Missing)
+				}
+			}
+		})
+	}
+	for text, want := range map[string]string{"billing:old": "emea", "export:export": "apac"} {
+		caller, err := guard.IdentifyBasic(Credentials{Authorization: basic(text)})
+		if err != nil || caller.Account("emea") != want {
+			t.Errorf("%s: %+v, %v; want the account %s", text, caller, err, want)
 		}
 	}
 }

@@ -209,7 +209,8 @@ func (e entry) caller(requestsPerSecond float64) (*Caller, error) {
 	if err := CheckRate(requestsPerSecond); err != nil {
 		return nil, fmt.Errorf("requestsPerSecond: %w", err)
 	}
-	caller := &Caller{Name: e.Name, Listed: true, accounts: map[string]bool{}, limit: newLimit(requestsPerSecond)}
+	caller := &Caller{Name: e.Name, Listed: true, accounts: map[string]bool{}, first: e.Accounts[0],
+		limit: newLimit(requestsPerSecond)}
 	for _, account := range e.Accounts {
 		if account == "" {
 			return nil, errors.New("accounts: a name is empty")

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"maps"
 	"path"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
@@ -12,7 +13,7 @@ import (
 )
 
 // doors are those of the service, and indexes of what is counted by door.
-var doors = [...]string{"grpc", "rest"}
+var doors = [...]string{"grpc", "rest", "legacy"}
 
 // otherMethod is the label of requests that are for no method: what a caller sends is no label.
 const otherMethod = "other"
@@ -37,8 +38,12 @@ func (m *Metrics) newCalls() map[string]*[len(doors)]door {
 		}
 		calls["/"+path.Join(usagev1.UsageService_ServiceDesc.ServiceName, method.MethodName)] = byDoor
 	}
-	other := m.newDoor(otherMethod, "rest")
-	calls[""] = &[len(doors)]door{other, other}
+	others := new([len(doors)]door)
+	for i, name := range doors[1:] {
+		others[i+1] = m.newDoor(otherMethod, name)
+	}
+	others[0] = others[1]
+	calls[""] = others
 	return calls
 }
 
@@ -59,10 +64,7 @@ func (m *Metrics) Called(call service.Call) {
 	if !ok {
 		byDoor = m.calls[""]
 	}
-	through := &byDoor[0]
-	if call.Door == doors[1] {
-		through = &byDoor[1]
-	}
+	through := &byDoor[max(slices.Index(doors[:], call.Door), 0)]
 	code := call.Code
 	if code > maxCode {
 		code = codes.Unknown

@@ -59,7 +59,7 @@ func New(version, revision string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: counters("requests_total",
-			"Calls of UsageService that have ended, and requests that the REST door refused, by gRPC code.",
+			"Calls of UsageService that have ended, and requests that a door of HTTP refused, by gRPC code.",
 			labelMethod, labelDoor, labelCode),
 		durations: histograms("request_duration_seconds", "How long they took.", requestBuckets(), labelMethod, labelDoor),
 		refused:   counters("callers_refused_total", "Requests whose caller was not let in, by the error's reason.", labelReason),

@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -73,6 +74,27 @@ func TestLabelsAreBounded(t *testing.T) {
 	events.TurnedAway(jasperclient.Caller{Name: "made up", Bulk: true}, "made up")
 	if after, err := testutil.GatherAndCount(metrics.Gatherer(), names...); err != nil || after != before {
 		t.Errorf("%d series, %v; before there were %d", after, err, before)
+	}
+}
+
+// The door for existing clients has a label of its own, also for what is no method's.
+func TestEveryDoorIsCounted(t *testing.T) {
+	metrics, _ := newMetrics()
+	for _, door := range []string{"grpc", "rest", "legacy", "legacy"} {
+		metrics.Called(service.Call{Method: answered().Method, Door: door})
+		if door != "grpc" {
+			metrics.Called(service.Call{Door: door, Code: codes.NotFound})
+		}
+	}
+	text := scrape(t, metrics)
+	for door, want := range map[string]int{"grpc": 1, "rest": 1, "legacy": 2} {
+		line := fmt.Sprintf(`zoneusage_requests_total{code="OK",door=%q,method="GetDeviceUsageInZone"} %d`, door, want)
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is not in\n%s", line, text)
+		}
+		if line = fmt.Sprintf(`zoneusage_requests_total{code="NotFound",door=%q,method="other"} %d`, door, want); door != "grpc" && !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is not in\n%s", line, text)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package sandbox
 
-import "time"
+import (
+	"time"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
+)
 
 // dateRules says which dates are taken beyond the two known spellings.
 type dateRules struct {
@@ -10,17 +14,17 @@ type dateRules struct {
 // parse reads the two spellings seen in real clients, 2016-11-10Z and
 // 2016-11-10+00:00, and those the rules add. The day is returned as its
 // midnight in UTC, no date as nil.
-func (rules dateRules) parse(value string) (*time.Time, *vendorError) {
+func (rules dateRules) parse(value string) (*time.Time, *controlcenter.Refusal) {
 	if value == "" {
 		return nil, nil
 	}
 	const dayLength = len(time.DateOnly)
 	if len(value) < dayLength {
-		return nil, errInvalidDate
+		return nil, controlcenter.InvalidDate
 	}
 	day, err := time.Parse(time.DateOnly, value[:dayLength])
 	if err != nil || !rules.acceptOffset(value[dayLength:]) {
-		return nil, errInvalidDate
+		return nil, controlcenter.InvalidDate
 	}
 	return &day, nil
 }
@@ -38,7 +42,7 @@ func (rules dateRules) acceptOffset(offset string) bool {
 
 // selectCycle finds the cycle that holds a day of the account's calendar, as an
 // index of cycles. No date selects the current cycle.
-func (rules dateRules) selectCycle(date *time.Time, cycles [3]cycle) (age int, err *vendorError) {
+func (rules dateRules) selectCycle(date *time.Time, cycles [3]cycle) (age int, err *controlcenter.Refusal) {
 	if date == nil {
 		return 0, nil
 	}
@@ -46,7 +50,7 @@ func (rules dateRules) selectCycle(date *time.Time, cycles [3]cycle) (age int, e
 		if rules.future {
 			return 0, nil
 		}
-		return 0, errInvalidDate
+		return 0, controlcenter.InvalidDate
 	}
 	for age, c := range cycles {
 		if date.Equal(c.firstDay) || rules.midCycle && date.After(c.firstDay) {
@@ -54,7 +58,7 @@ func (rules dateRules) selectCycle(date *time.Time, cycles [3]cycle) (age int, e
 		}
 	}
 	if date.After(cycles[2].firstDay) {
-		return 0, errInvalidDate
+		return 0, controlcenter.InvalidDate
 	}
 	return 0, errBeforeThirdCycle(cycles)
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
 // TroublePrefix begins the ICCIDs that always answer with an error: the prefix
@@ -12,57 +14,36 @@ import (
 // answered with status 400 and a text of the sandbox.
 const TroublePrefix = "8900000000"
 
-// vendorError is an error as Control Center words it.
-type vendorError struct {
-	status  int
-	code    string
-	message string
-}
-
-// The errors of the vendor's page, with its texts.
-var (
-	errInvalidCredentials = &vendorError{http.StatusUnauthorized, "10000001", "Invalid credentials."}
-	errInvalidDate        = &vendorError{http.StatusBadRequest, "10000012", "Invalid date format."}
-	errInvalidRatePlan    = &vendorError{http.StatusNotFound, "10000013", "Invalid ratePlan."}
-	errInvalidAPIVersion  = &vendorError{http.StatusBadRequest, "10000024", "Invalid apiVersion."}
-	errInvalidRequest     = &vendorError{http.StatusBadRequest, "10000028", "Invalid request."}
-	errInvalidZone        = &vendorError{http.StatusBadRequest, "10000031", "Invalid Zone."}
-	errInvalidICCID       = &vendorError{http.StatusNotFound, "20000001", "Resource not found - Invalid ICCID."}
-	errUnknownServer      = &vendorError{http.StatusInternalServerError, "30000001", "Unknown server error."}
-)
-
 // errBeforeThirdCycle is the one error whose text depends on the day.
-func errBeforeThirdCycle(cycles [3]cycle) *vendorError {
+func errBeforeThirdCycle(cycles [3]cycle) *controlcenter.Refusal {
 	earliest := cycles[2].firstDay.Format(time.DateOnly)
-	return &vendorError{http.StatusBadRequest, "10000032",
-		"Cycle Start Date should be greater than or equal to " + earliest + "."}
+	return &controlcenter.Refusal{Status: http.StatusBadRequest, Code: "10000032",
+		Message: "Cycle Start Date should be greater than or equal to " + earliest + "."}
 }
 
-// codeRateLimit is the error whose status is an option.
-const codeRateLimit = "40000029"
-
-func (s *Sandbox) errRateLimit() *vendorError {
-	return &vendorError{s.rateLimitStatus, codeRateLimit, "Rate limit exceeded."}
+// errRateLimit is the error whose status is an option.
+func (s *Sandbox) errRateLimit() *controlcenter.Refusal {
+	return controlcenter.RateLimitExceeded.WithStatus(s.rateLimitStatus)
 }
 
 // troubles are the errors that do not depend on the request: those of the
 // vendor's page, and those that any function of Control Center can return. The
 // texts of the latter are the sandbox's own, and the statuses of 10000021 and
 // 10000062 a guess.
-var troubles = []*vendorError{
-	errInvalidCredentials,
-	errInvalidDate,
-	errInvalidRatePlan,
-	errInvalidAPIVersion,
-	errInvalidRequest,
-	errInvalidZone,
-	errInvalidICCID,
-	errUnknownServer,
-	{http.StatusBadRequest, "10000021", "Invalid ICCID."},
-	{http.StatusBadRequest, "10000030", "The role does not have access to this function."},
-	{http.StatusForbidden, "10000062", "No access to the data of this account."},
-	{http.StatusForbidden, "10000079", "The account may not use this API."},
-	{http.StatusForbidden, "10000080", "The role may not use this API."},
+var troubles = []*controlcenter.Refusal{
+	controlcenter.InvalidCredentials,
+	controlcenter.InvalidDate,
+	controlcenter.InvalidRatePlan,
+	controlcenter.InvalidAPIVersion,
+	controlcenter.InvalidRequest,
+	controlcenter.InvalidZone,
+	controlcenter.InvalidICCID,
+	controlcenter.UnknownServerError,
+	{Status: http.StatusBadRequest, Code: "10000021", Message: "Invalid ICCID."},
+	{Status: http.StatusBadRequest, Code: "10000030", Message: "The role does not have access to this function."},
+	controlcenter.NoAccessToAccount,
+	{Status: http.StatusForbidden, Code: "10000079", Message: "The account may not use this API."},
+	{Status: http.StatusForbidden, Code: "10000080", Message: "The role may not use this API."},
 }
 
 // troubleCode returns the error code a trouble ICCID asks for.
@@ -77,17 +58,17 @@ func isDigits(s string) bool {
 
 // trouble returns the error with a code, as it would be on a day with these
 // cycles.
-func (s *Sandbox) trouble(code string, cycles [3]cycle) *vendorError {
+func (s *Sandbox) trouble(code string, cycles [3]cycle) *controlcenter.Refusal {
 	switch beforeThirdCycle := errBeforeThirdCycle(cycles); code {
-	case beforeThirdCycle.code:
+	case beforeThirdCycle.Code:
 		return beforeThirdCycle
-	case codeRateLimit:
+	case controlcenter.RateLimitExceeded.Code:
 		return s.errRateLimit()
 	}
 	for _, trouble := range troubles {
-		if trouble.code == code {
+		if trouble.Code == code {
 			return trouble
 		}
 	}
-	return &vendorError{http.StatusBadRequest, code, "Sandbox error " + code + "."}
+	return &controlcenter.Refusal{Status: http.StatusBadRequest, Code: code, Message: "Sandbox error " + code + "."}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
 // Option changes one thing about a Sandbox.
@@ -115,13 +117,13 @@ func WithLatency(d time.Duration) Option {
 
 // EmptyUsage is a form of deviceCycleUsageInZones in an answer without any
 // usage. The form Control Center uses is unknown.
-type EmptyUsage int
+type EmptyUsage = controlcenter.NoUsage
 
 // The forms an answer without usage may take.
 const (
-	EmptyObject  EmptyUsage = iota // {}
-	EmptyNull                      // null
-	EmptyMissing                   // the key is left out
+	EmptyObject  = controlcenter.NoUsageObject  // {}
+	EmptyNull    = controlcenter.NoUsageNull    // null
+	EmptyMissing = controlcenter.NoUsageMissing // the key is left out
 )
 
 // WithEmptyUsage sets the form of deviceCycleUsageInZones when a device, or what

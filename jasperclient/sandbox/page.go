@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
 // page is an answer held back until it is whole, for its fault to change it.
@@ -32,7 +34,7 @@ func (p *page) distort(kind FaultKind) {
 	case FaultGzip:
 		p.compress()
 	case FaultWrongCharset:
-		p.Header().Set("Content-Type", contentTypeLatin1)
+		p.Header().Set("Content-Type", controlcenter.ContentTypeLatin1)
 	case FaultMalformedJSON:
 		p.body = append(bytes.TrimSuffix(p.body, []byte("}")), ']')
 	case FaultHugeBody:
@@ -73,20 +75,25 @@ func (p *page) send(fault Fault, leave func()) {
 		leave()
 		p.reset()
 	case FaultResetInBody:
-		write(p.ResponseWriter, p.status, half)
+		p.write(half)
 		leave()
 		_ = http.NewResponseController(p.ResponseWriter).Flush() // fails when the client left
 		p.reset()
 	case FaultTruncatedBody:
 		leave()
 		p.Header().Set("Content-Length", strconv.Itoa(len(p.body)))
-		write(p.ResponseWriter, p.status, half) // the server ends a connection that owes bytes
+		p.write(half) // the server ends a connection that owes bytes
 	case FaultSlowBody:
 		p.trickle(fault.Over, leave)
 	default:
 		leave()
-		write(p.ResponseWriter, p.status, p.body)
+		p.write(p.body)
 	}
+}
+
+func (p *page) write(body []byte) {
+	p.ResponseWriter.WriteHeader(p.status)
+	_, _ = p.ResponseWriter.Write(body) // a client that left is nobody to tell
 }
 
 // reset ends the connection without an orderly end.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
 // Sandbox is an imitated Control Center with one account, or more. After [New]
@@ -71,10 +73,9 @@ func New(opts ...Option) (*Sandbox, error) {
 // and decides whether it is one too many, when it arrives. Some faults abort it
 // with [http.ErrAbortHandler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	version, iccid, found := matchPath(r.URL)
+	version, iccid, found := controlcenter.ReadPath(r.URL)
 	username, authorized := s.authorized(r)
-	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if found && authorized && reads {
+	if found && authorized && controlcenter.Reads(r.Method) {
 		s.serveCall(w, r, username, version, iccid)
 		return
 	}
@@ -82,14 +83,13 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !pause(r, s.latency):
 		writeTimeout(w)
 	case !found:
-		writeHTML(w, http.StatusNotFound)
+		controlcenter.WriteHTML(w, http.StatusNotFound)
 	case r.Header.Get("Authorization") == "":
-		writeChallenge(w)
+		controlcenter.AuthenticationRequired.Write(w)
 	case !authorized:
-		writeError(w, errInvalidCredentials)
+		controlcenter.InvalidCredentials.Write(w)
 	default:
-		w.Header().Set("Allow", "GET, HEAD")
-		writeHTML(w, http.StatusMethodNotAllowed)
+		controlcenter.WriteMethodNotAllowed(w)
 	}
 }
 
@@ -113,13 +113,13 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request, username, ve
 	p := &page{ResponseWriter: w, request: r}
 	switch {
 	case !allowed:
-		writeError(p, s.errRateLimit())
+		s.errRateLimit().Write(p)
 	case fault.Kind == FaultServerError:
-		writeError(p, errUnknownServer)
+		controlcenter.UnknownServerError.Write(p)
 	case fault.Kind == FaultBadGateway:
-		writeHTML(p, http.StatusBadGateway)
+		controlcenter.WriteHTML(p, http.StatusBadGateway)
 	case fault.Kind == FaultUnavailable:
-		writeHTML(p, http.StatusServiceUnavailable)
+		controlcenter.WriteHTML(p, http.StatusServiceUnavailable)
 	case fault.Kind == FaultWrongICCID:
 		s.serveUsage(p, version, anotherICCID(iccid), r.URL.RawQuery)
 	default:
@@ -127,6 +127,12 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request, username, ve
 	}
 	p.distort(fault.Kind)
 	p.send(fault, leave)
+}
+
+// writeTimeout answers a call whose context ended while the client still
+// listens: the time-out of a server in front. Such a server answers HTML.
+func writeTimeout(w http.ResponseWriter) {
+	controlcenter.WriteHTML(w, http.StatusServiceUnavailable)
 }
 
 // pause lets d pass and reports whether the request outlived it.
@@ -150,44 +156,44 @@ func pause(r *http.Request, d time.Duration) bool {
 func (s *Sandbox) serveUsage(w http.ResponseWriter, version, iccid, rawQuery string) {
 	answer, err := s.usageInZone(version, iccid, rawQuery)
 	if err != nil {
-		writeError(w, err)
+		err.Write(w)
 		return
 	}
-	writeAnswer(w, answer)
+	answer.Write(w)
 }
 
 // usageInZone answers one question, or says which of the vendor's errors it is.
 // The vendor does not say which error wins when a request has several. Here the
 // form of the request comes first (version, parameters, date), then what it
 // names, from the whole to the part: device, cycle, rate plan, zone.
-func (s *Sandbox) usageInZone(version, iccid, rawQuery string) (usageAnswer, *vendorError) {
+func (s *Sandbox) usageInZone(version, iccid, rawQuery string) (controlcenter.Answer, *controlcenter.Refusal) {
 	now := s.now()
 	cycles := s.billing.lastThree(now)
 	if code, ok := troubleCode(iccid); ok {
-		return usageAnswer{}, s.trouble(code, cycles)
+		return controlcenter.Answer{}, s.trouble(code, cycles)
 	}
 	if version != "1" {
-		return usageAnswer{}, errInvalidAPIVersion
+		return controlcenter.Answer{}, controlcenter.InvalidAPIVersion
 	}
-	q, err := parseQuery(rawQuery)
+	q, err := controlcenter.ReadQuery(rawQuery)
 	if err != nil {
-		return usageAnswer{}, err
+		return controlcenter.Answer{}, err
 	}
-	date, err := s.dates.parse(q.cycleStartDate)
+	date, err := s.dates.parse(q.CycleStartDate)
 	if err != nil {
-		return usageAnswer{}, err
+		return controlcenter.Answer{}, err
 	}
 	usageOf, ok := s.find(iccid)
 	if !ok {
-		return usageAnswer{}, errInvalidICCID
+		return controlcenter.Answer{}, controlcenter.InvalidICCID
 	}
 	age, err := s.dates.selectCycle(date, cycles)
 	if err != nil {
-		return usageAnswer{}, err
+		return controlcenter.Answer{}, err
 	}
-	if err := s.ratePlans.check(q.ratePlan, q.zone); err != nil {
-		return usageAnswer{}, err
+	if err := s.ratePlans.check(q.RatePlan, q.Zone); err != nil {
+		return controlcenter.Answer{}, err
 	}
-	usage := filter(usageOf(age, cycles[age]), q.ratePlan, q.zone)
+	usage := filter(usageOf(age, cycles[age]), q.RatePlan, q.Zone)
 	return newAnswer(iccid, now, cycles[age], usage, s.emptyUsage), nil
 }

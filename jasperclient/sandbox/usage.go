@@ -3,13 +3,15 @@ package sandbox
 import (
 	"cmp"
 	"slices"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
 // planUsage is what a device used in one billing cycle of one version of a rate
 // plan. No zones means that the plan was in use but no zone saw service.
 type planUsage struct {
 	ratePlan string
-	version  int
+	version  int32
 	zones    []zoneUsage
 }
 
@@ -72,9 +74,9 @@ func (known ratePlans) add(usage []planUsage) {
 // check refuses names the account does not know, an empty name meaning none
 // given. A zone must be of the rate plan when one is given. A name that is known
 // is right even when the device used nothing of it.
-func (known ratePlans) check(ratePlan, zone string) *vendorError {
+func (known ratePlans) check(ratePlan, zone string) *controlcenter.Refusal {
 	if _, ok := known[ratePlan]; ratePlan != "" && !ok {
-		return errInvalidRatePlan
+		return controlcenter.InvalidRatePlan
 	}
 	if zone == "" || known[ratePlan][zone] {
 		return nil
@@ -86,5 +88,5 @@ func (known ratePlans) check(ratePlan, zone string) *vendorError {
 			}
 		}
 	}
-	return errInvalidZone
+	return controlcenter.InvalidZone
 }

@@ -1,0 +1,82 @@
+package controlcenter
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// usagePath is the one path, segment by segment.
+var usagePath = []string{"", "rws", "api", "v{apiVersion}", "devices", "{iccid}", "usageInZone"}
+
+// Root begins every path of Control Center's.
+const Root = "/rws/"
+
+// ReadPath takes the API version and the ICCID out of a path; ok is false for another function's.
+func ReadPath(u *url.URL) (version, iccid string, ok bool) {
+	// Split before decoding: an encoded slash is part of its segment.
+	segments := strings.Split(u.EscapedPath(), "/")
+	if len(segments) != len(usagePath) {
+		return "", "", false
+	}
+	for i, segment := range segments {
+		segment, err := url.PathUnescape(segment)
+		if err != nil {
+			return "", "", false
+		}
+		switch usagePath[i] {
+		case "v{apiVersion}":
+			version, ok = strings.CutPrefix(segment, "v")
+			ok = ok && version != ""
+		case "{iccid}":
+			iccid, ok = segment, segment != ""
+		default:
+			ok = segment == usagePath[i]
+		}
+		if !ok {
+			return "", "", false
+		}
+	}
+	return version, iccid, true
+}
+
+// Reads reports whether a method is one that the function has.
+func Reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// A Query is what a request asks for. An empty value means not asked: whether Control Center takes "zone=" as no zone or as
+// an unknown one is unknown.
+type Query struct {
+	CycleStartDate string
+	RatePlan       string
+	Zone           string
+	// Undocumented says that it has parameters that are not documented for this function, but which clients send without an
+	// error. What they do is unknown.
+	Undocumented bool
+}
+
+// ReadQuery reads the query as a Java servlet does: "+" is a space, so the offset of 2016-11-10+00:00 must travel as
+// %2B00:00, and ";" separates nothing.
+func ReadQuery(raw string) (Query, *Refusal) {
+	values, err := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
+	if err != nil {
+		return Query{}, InvalidRequest
+	}
+	q := Query{
+		CycleStartDate: values.Get("cycleStartDate"),
+		RatePlan:       values.Get("ratePlan"),
+		Zone:           values.Get("zone"),
+	}
+	for name, given := range values {
+		switch {
+		case len(given) > 1:
+			return Query{}, InvalidRequest
+		case name == "cycleStartDate" || name == "ratePlan" || name == "zone":
+		case name == "isActiveRatePlan" || name == "fields":
+			q.Undocumented = true
+		case name == "accountId" && given[0] == "": // some clients always send it empty
+		default:
+			return Query{}, InvalidRequest
+		}
+	}
+	return q, nil
+}

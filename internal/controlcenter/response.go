@@ -1,0 +1,50 @@
+package controlcenter
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// ContentTypeLatin1 is what error answers were seen to declare, though the bytes are UTF-8.
+const ContentTypeLatin1 = "application/json;charset=ISO-8859-1"
+
+// Write writes the answer.
+func (a Answer) Write(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	write(w, http.StatusOK, a.body())
+}
+
+// refusalBody is the flat body of every error; the code is a string.
+type refusalBody struct {
+	ErrorMessage string `json:"errorMessage"`
+	ErrorCode    string `json:"errorCode,omitempty"`
+}
+
+// Write writes the error.
+func (e *Refusal) Write(w http.ResponseWriter) {
+	if e.Status == http.StatusUnauthorized {
+		// RFC 9110, 15.5.2: every 401 carries a challenge.
+		w.Header().Set("WWW-Authenticate", `Basic realm="Jasper"`)
+	}
+	w.Header().Set("Content-Type", ContentTypeLatin1)
+	write(w, e.Status, encode(refusalBody{ErrorMessage: e.Message, ErrorCode: e.Code}))
+}
+
+// WriteHTML answers as the proxy in front of Control Center does, whose errors are not of the API.
+func WriteHTML(w http.ResponseWriter, status int) {
+	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	w.Header().Set("Content-Type", "text/html")
+	write(w, status, fmt.Appendf(nil,
+		"<html>\n<head><title>%[1]s</title></head>\n<body>\n<center><h1>%[1]s</h1></center>\n</body>\n</html>\n", title))
+}
+
+// WriteMethodNotAllowed answers a method other than those that read.
+func WriteMethodNotAllowed(w http.ResponseWriter) {
+	w.Header().Set("Allow", "GET, HEAD")
+	WriteHTML(w, http.StatusMethodNotAllowed)
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that left is nobody to tell
+}

@@ -1,0 +1,87 @@
+package service
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// A legacyDoor is the door for clients that were written for Control Center. It has Control Center's path, credentials,
+// answers and errors, so that such a client passes what all questions pass, and shares their calls and kept answers, once
+// its base URL is another one.
+//
+// The credentials are HTTP Basic: the name of a caller in the policy, and a static token of the same caller. Where there is no
+// policy any name and key will do, but there have to be some, as Control Center wants it. The path can name no account: it is
+// the default one or, for a caller who may not ask that, the first of its list.
+//
+// An answer keeps Control Center's timeStamp, also where it was kept. What cannot be passed on as it is meant is refused as
+// Control Center would: a date in another form than its two, and parameters that some clients send but nobody documented.
+type legacyDoor struct {
+	way    *passage
+	others http.Handler
+}
+
+// withLegacyDoor puts the door in front of a handler of other paths.
+func (cfg Config) withLegacyDoor(way *passage, others http.Handler) http.Handler {
+	if !cfg.LegacyDoor {
+		return others
+	}
+	return legacyDoor{way, others}
+}
+
+// ServeHTTP implements http.Handler.
+func (d legacyDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, controlcenter.Root) {
+		d.others.ServeHTTP(w, r)
+		return
+	}
+	rec := newRESTRecord(r, doorLegacy)
+	header := w.Header()
+	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
+	if r.ContentLength != 0 {
+		header.Set("Connection", "close") // no method takes a body, so the reply waits for none
+	}
+	version, iccid, found := controlcenter.ReadPath(r.URL)
+	if !found {
+		d.way.log.end(rec, errNoFunction)
+		rec.writeHeader(header)
+		controlcenter.WriteHTML(w, http.StatusNotFound)
+		return
+	}
+	rec.method, rec.iccid = restMethod, iccid
+	answer, err := d.ask(rec, r, version, iccid)
+	rec.writeHeader(header)
+	if err != nil {
+		writeLegacyFailure(w, err)
+		return
+	}
+	answer.Write(w)
+}
+
+// errNoFunction is of a path of Control Center's that is another function's, or none.
+var errNoFunction = &callError{
+	withInvalidRequest(status.New(codes.NotFound, "")), errors.New("the only function of Control Center here is /rws/api/v1/devices/{iccid}/usageInZone"),
+}
+
+// ask answers the request. Its errors are callErrors.
+func (d legacyDoor) ask(rec *record, r *http.Request, version, iccid string) (controlcenter.Answer, error) {
+	req, bad := readLegacy(r, version, iccid)
+	if len(bad.violations) > 0 {
+		return controlcenter.Answer{}, d.way.refuse(rec, rec, req, bad)
+	}
+	reply, err := d.way.ask(rec, rec, req)
+	if err != nil {
+		return controlcenter.Answer{}, err
+	}
+	answer, err := reply.vendors()
+	if err != nil {
+		return answer, fail(rec, err, jasperclient.UsageQuery{}) // the message is the service's own
+	}
+	return answer, nil
+}

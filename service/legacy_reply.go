@@ -1,0 +1,117 @@
+package service
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// vendors is the answer as Control Center gave it. It is made anew for each reply: who asks often has better doors.
+func (a *answer) vendors() (controlcenter.Answer, error) {
+	resp, err := a.response()
+	if err != nil {
+		return controlcenter.Answer{}, err
+	}
+	answer := controlcenter.Answer{
+		ICCID:      resp.GetIccid(),
+		TimeStamp:  resp.GetTimestamp().AsTime(),
+		CycleStart: resp.GetBillingCycle().GetStartTime().AsTime(),
+		CycleEnd:   resp.GetBillingCycle().GetEndTime().AsTime(),
+		NoUsage:    a.noUsage,
+	}
+	for _, plan := range resp.GetRatePlanUsages() {
+		answer.RatePlans = append(answer.RatePlans, controlcenter.RatePlan{
+			Name: plan.GetRatePlan(), Version: plan.GetRatePlanVersion(), Zones: vendorsZones(plan),
+		})
+	}
+	return answer, nil
+}
+
+func vendorsZones(plan *usagev1.RatePlanUsage) []controlcenter.Zone {
+	zones := make([]controlcenter.Zone, len(plan.GetZoneUsages()))
+	for i, zone := range plan.GetZoneUsages() {
+		usage := zone.GetUsage()
+		zones[i] = controlcenter.Zone{
+			Name: zone.GetZone(), Data: usage.DataBytes, VoiceMT: usage.VoiceMtSeconds, VoiceMO: usage.VoiceMoSeconds,
+			SMSMT: usage.SmsMtMessages, SMSMO: usage.SmsMoMessages,
+		}
+	}
+	return zones
+}
+
+// writeLegacyFailure writes a call's failure as Control Center does, and when to ask again.
+func writeLegacyFailure(w http.ResponseWriter, err error) {
+	if bad := (*requestError)(nil); errors.As(err, &bad) && bad.has(methodPart) {
+		controlcenter.WriteMethodNotAllowed(w)
+		return
+	}
+	writeRetryAfter(w.Header(), status.Convert(err))
+	refusalOf(err).Write(w)
+}
+
+// refusalOf is what Control Center said, or what it would say of such a failure.
+func refusalOf(err error) *controlcenter.Refusal {
+	var bad *requestError
+	var refused *jasperclient.APIError
+	switch {
+	case errors.As(err, &bad):
+		return bad.refusal()
+	case errors.As(err, &refused) && isForCaller(refused):
+		return &controlcenter.Refusal{Status: refused.HTTPStatus, Code: string(refused.Code), Message: refused.Message}
+	}
+	switch reasonOf(err) {
+	case usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING:
+		return controlcenter.AuthenticationRequired
+	case usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID:
+		return controlcenter.InvalidCredentials
+	case usagev1.ErrorReason_ERROR_REASON_NOT_ALLOWED, usagev1.ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN:
+		return controlcenter.NoAccessToAccount
+	case usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED, usagev1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED:
+		return controlcenter.RateLimitExceeded
+	case usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE, usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED: // no answer in time
+		return controlcenter.UnknownServerError.WithStatus(http.StatusServiceUnavailable)
+	}
+	return controlcenter.UnknownServerError
+}
+
+// isForCaller reports whether Control Center's refusal is one to pass on: it has a code, and is not about the service's own
+// user name and key, which the caller would take for its own.
+func isForCaller(refused *jasperclient.APIError) bool {
+	return refused.Code != "" && refused.Code != jasperclient.CodeInvalidCredentials && refused.HTTPStatus != http.StatusUnauthorized
+}
+
+// legacyRefusals are Control Center's for a part of a request, that which it says first in front. Whether it has this order
+// is unknown: it is the sandbox's.
+var legacyRefusals = []struct {
+	part string
+	said *controlcenter.Refusal
+}{
+	{versionPart, controlcenter.InvalidAPIVersion},
+	{queryPart, controlcenter.InvalidRequest},
+	{"cycle_start_date", controlcenter.InvalidDate},
+	{string(iccidField), controlcenter.InvalidICCID},
+	{"rate_plan", controlcenter.InvalidRatePlan},
+	{"zone", controlcenter.InvalidZone},
+}
+
+// refusal is Control Center's for the request.
+func (e *requestError) refusal() *controlcenter.Refusal {
+	for _, of := range legacyRefusals {
+		if e.has(of.part) {
+			return of.said
+		}
+	}
+	return controlcenter.InvalidRequest
+}
+
+// has reports whether a field is at fault.
+func (e *requestError) has(field string) bool {
+	return slices.ContainsFunc(e.violations, func(v *errdetails.BadRequest_FieldViolation) bool { return v.GetField() == field })
+}
