@@ -4,6 +4,8 @@ package web
 import (
 	"net/http"
 	"strings"
+
+	"github.com/zoneusage/zoneusage/gen/openapi"
 )
 
 // A Site is the pages. It implements service's Pages.
@@ -13,7 +15,13 @@ type Site struct {
 
 // New makes the site.
 func New() *Site {
-	return &Site{paths: map[string]http.Handler{}}
+	return &Site{paths: map[string]http.Handler{
+		"/openapi.json":  newDocument(openapi.JSON, "application/json", ""),
+		"/openapi.yaml":  newDocument(openapi.YAML, "application/yaml", ""),
+		"/docs":          newDocument(docsPage, "text/html; charset=utf-8", docsPolicy),
+		"/docs/start.js": newDocument(docsStart, "text/javascript; charset=utf-8", ""),
+		"/docs/":         docsAssets("/docs/"),
+	}}
 }
 
 // Serves reports whether the site has a path.
