@@ -34,7 +34,9 @@ func build(c contract) (*yaml.Node, error) {
 		return nil, err
 	}
 	operation, err = merge(mapping(
-		"operationId", string(c.method.Desc.Name()),
+		"tags", []string{string(c.service.Desc.Name())},
+		// The service's name is in it because generators name types after it, the method's alone being that of its messages.
+		"operationId", string(c.service.Desc.Name()+"_"+c.method.Desc.Name()),
 		"summary", firstSentence(sentences(c.method.Comments)),
 		"description", sentences(c.method.Comments),
 	), operation)

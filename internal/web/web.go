@@ -4,8 +4,6 @@ package web
 import (
 	"net/http"
 	"strings"
-
-	"github.com/zoneusage/zoneusage/gen/openapi"
 )
 
 // A Site is the pages. It implements service's Pages.
@@ -15,13 +13,9 @@ type Site struct {
 
 // New makes the site.
 func New() *Site {
-	return &Site{paths: map[string]http.Handler{
-		"/openapi.json":  newDocument(openapi.JSON, "application/json", ""),
-		"/openapi.yaml":  newDocument(openapi.YAML, "application/yaml", ""),
-		"/docs":          newDocument(docsPage, "text/html; charset=utf-8", docsPolicy),
-		"/docs/start.js": newDocument(docsStart, "text/javascript; charset=utf-8", ""),
-		"/docs/":         docsAssets("/docs/"),
-	}}
+	s := &Site{paths: map[string]http.Handler{}}
+	addDocs(s.paths)
+	return s
 }
 
 // Serves reports whether the site has a path.
