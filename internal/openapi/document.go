@@ -176,4 +176,3 @@ func checkExamples(frame *yaml.Node, messages []*protogen.Message) error {
 	}
 	return nil
 }
-
