@@ -9,10 +9,10 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// build makes the document: the frame, filled with the contract.
-func build(c contract) (*yaml.Node, error) {
+// build makes the document: the frame, filled with the contract and an example for each reason.
+func build(c contract, frame, examples []byte) (*yaml.Node, error) {
 	var file yaml.Node
-	if err := yaml.Unmarshal(frameFile, &file); err != nil {
+	if err := yaml.Unmarshal(frame, &file); err != nil {
 		return nil, fmt.Errorf("frame.yaml: %w", err)
 	}
 	document := plain(file.Content[0])
@@ -30,7 +30,7 @@ func build(c contract) (*yaml.Node, error) {
 	if err := fillParameters(get(operation, "parameters"), c.method.Input, c.path); err != nil {
 		return nil, err
 	}
-	if err := fillResponses(get(operation, "responses"), c, reasons); err != nil {
+	if err := fillResponses(get(operation, "responses"), c, reasons, examples); err != nil {
 		return nil, err
 	}
 	operation, err = merge(mapping(
@@ -85,9 +85,9 @@ func fillParameters(parameters *yaml.Node, request *protogen.Message, path strin
 }
 
 // fillResponses adds the schema of each, and to each failure the reasons and their examples.
-func fillResponses(responses *yaml.Node, c contract, reasons []reason) error {
-	examples, err := readExamples()
-	if err != nil {
+func fillResponses(responses *yaml.Node, c contract, reasons []reason, file []byte) error {
+	var examples map[string]example
+	if err := yaml.Unmarshal(file, &examples); err != nil {
 		return fmt.Errorf("reasons.yaml: %w", err)
 	}
 	if len(examples) != len(reasons) {

@@ -26,7 +26,7 @@ func main() {
 		if err != nil {
 			return err
 		}
-		document, err := build(found)
+		document, err := build(found, frameFile, reasonsFile)
 		if err != nil {
 			return err
 		}

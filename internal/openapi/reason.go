@@ -77,12 +77,6 @@ type example struct {
 	Detail   yaml.Node
 }
 
-func readExamples() (map[string]example, error) {
-	var examples map[string]example
-	err := yaml.Unmarshal(reasonsFile, &examples)
-	return examples, err
-}
-
 // body is the body of a failure for the reason.
 func (r reason) body(e example) (*yaml.Node, error) {
 	if e.Detail.IsZero() != (r.detail == "") || e.Message == "" {
