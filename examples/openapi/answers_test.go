@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,8 @@ type question struct {
 	headers []string
 	status  int
 	reason  string // of a failure; empty for none
+
+	malformed bool // as the document says too
 }
 
 // device is the request for a device's usage, with a query or none.
@@ -64,9 +67,9 @@ func failures(t *testing.T) map[string]question {
 	issuer := append([]string{"--oidc-issuer=http://127.0.0.1:1", "--oidc-audience=zoneusage"}, guarded...)
 	return map[string]question{
 		"several fields": {request: device("123", "?cycleStartDate=2026-02-30&maxAge=soon&fax=1&zone=a&zone=b"),
-			headers: []string{"x-usage-class: first", "Grpc-Timeout: soon"}, status: http.StatusBadRequest, reason: "INVALID_REQUEST"},
-		"faults without end": {request: device(vendors, "?"+manyParameters(50)), status: http.StatusBadRequest, reason: "INVALID_REQUEST"},
-		"a malformed path":   {request: "GET /v1/devices/%ff/usageInZone", status: http.StatusBadRequest, reason: "INVALID_REQUEST"},
+			headers: []string{"x-usage-class: first", "Grpc-Timeout: soon"}, status: http.StatusBadRequest, reason: "INVALID_REQUEST", malformed: true},
+		"faults without end": {request: device(vendors, "?"+manyParameters(50)), status: http.StatusBadRequest, reason: "INVALID_REQUEST", malformed: true},
+		"a malformed path":   {request: "GET /v1/devices/%ff/usageInZone", status: http.StatusBadRequest, reason: "INVALID_REQUEST", malformed: true},
 		"no such account":    {request: device(vendors, "?account=emea"), status: http.StatusBadRequest, reason: "ACCOUNT_UNKNOWN"},
 		"a day long ago":     {request: device(vendors, "?cycleStartDate=2016-11-10"), status: http.StatusBadRequest, reason: "CYCLE_START_DATE_OUT_OF_RANGE"},
 		"a refused date":     {request: device(erringAny+"10000012", ""), status: http.StatusBadRequest, reason: "INVALID_CYCLE_START_DATE"},
@@ -95,8 +98,12 @@ func failures(t *testing.T) map[string]question {
 	}
 }
 
-// unsignedJWT says that it is of the issuer that cannot be reached.
-const unsignedJWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjEiLCJhdWQiOiJ6b25ldXNhZ2UiLCJzdWIiOiJhIiwiZXhwIjo0MTAyNDQ0ODAwfQ.YQ"
+// unsignedJWT says that it is of an issuer that cannot be reached.
+var unsignedJWT = strings.Join([]string{
+	base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"a"}`)),
+	base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"http://127.0.0.1:1","aud":"zoneusage","sub":"a","exp":4102444800}`)),
+	base64.RawURLEncoding.EncodeToString([]byte("no signature")),
+}, ".")
 
 // notProvoked are the reasons and HTTP statuses that no question here has: a defect of the service, and what nobody sees.
 var notProvoked = []string{"499", "SERVICE_FAILED"}
@@ -140,6 +147,9 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 		if err := doc.check(got); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, got.body)
 		}
+		if err := doc.checkRequest(request); err != nil {
+			t.Errorf("%s: it is answered, but the document does not allow it: %v", name, err)
+		}
 	}
 }
 
@@ -159,6 +169,9 @@ func TestFailuresAreAsTheDocumentSays(t *testing.T) {
 			}
 			if err := doc.check(got); err != nil {
 				t.Errorf("%v\n%s", err, got.body)
+			}
+			if err := doc.checkRequest(q.request, q.headers...); (err != nil) != q.malformed {
+				t.Errorf("the document finds the request malformed: %v", err)
 			}
 			seen[fmt.Sprint(got.status)], seen[q.reason] = true, true
 		})
