@@ -42,22 +42,22 @@ func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			header.Set("Content-Encoding", "gzip")
 		} else {
-			content = gunzip(content)
 			header.Set("Etag", "W/"+d.etag)
+			var err error
+			if content, err = gunzip(content); err != nil {
+				http.Error(w, "the file is damaged", http.StatusInternalServerError)
+				return
+			}
 		}
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// gunzip unpacks a file that is part of the program.
-func gunzip(content []byte) []byte {
+// gunzip unpacks a file.
+func gunzip(content []byte) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(content))
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	plain, err := io.ReadAll(reader)
-	if err != nil {
-		return nil
-	}
-	return plain
+	return io.ReadAll(reader)
 }
