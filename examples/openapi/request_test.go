@@ -2,9 +2,11 @@ package openapi
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -59,4 +61,51 @@ func (d document) parameter(name string) *openapi3.Parameter {
 		}
 	}
 	return nil
+}
+
+// lenient is what the service answers beside what the document allows: other spellings of durations, which the gateway reads
+// as Go does, and headers that are empty. Nobody needs them.
+var lenient = []string{"Grpc-Timeout: ", "maxAge: +1s", "maxAge: -0s", "maxAge: .5s", "maxAge: 1.1234567891s", "maxAge: 1.s", "maxAge: 1m", "x-usage-class: "}
+
+// Who goes by the document loses nothing else: what it finds malformed the service refuses.
+func TestTheDocumentRefusesWhatIsRefused(t *testing.T) {
+	server := serve(t, "--calls-per-second=1000")
+	doc := read(t, server)
+	long := strings.Repeat("a", 1024)
+	var got []string
+	for parameter, values := range map[string][]string{
+		"iccid": {"", "1", vendors[:17], vendors[:18], vendors + "000", vendors + "0000", vendors + "F", vendors + "f", vendors + "FF",
+			" " + vendors, vendors + " F", "\t" + vendors + " ", "x" + vendors, "\u0668" + vendors[1:]},
+		"cycleStartDate": {"", "2026-11-10", "2026-11-10Z", "2026-11-10+00:00", "2026-11-10 00:00", "2026-11-10+01:00", "2026-1-1", "26-01-01", "today", " "},
+		"ratePlan":       {"", "a", long, long + "a", strings.Repeat("é", 1024)},
+		"zone":           {"", long + "a"},
+		"account":        {"", "sandbox", long + "a"},
+		"maxAge": {"", "0s", "1s", "1.5s", ".5s", "1.s", "+1s", "-1s", "-0s", "01s", "1.123456789s", "1.1234567891s", "1", "1m", "1S", "1e3s", " 1s",
+			"999999999999s", "null"},
+		"x-usage-class": {"", "bulk", "interactive", "Bulk", "both"},
+		"Grpc-Timeout":  {"", "30S", "99999999S", "100000000S", "1H", "30s", "30", "-1S", "1.5S", "30 S"},
+	} {
+		for _, value := range values {
+			request, headers := with(parameter, value)
+			answered := ask(t, server, request, headers...).status == http.StatusOK
+			if err := doc.checkRequest(request, headers...); err != nil && answered {
+				got = append(got, parameter+": "+value)
+			}
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, lenient) {
+		t.Errorf("beside the document are answered\n%q, want\n%q", got, lenient)
+	}
+}
+
+// with is a question with a parameter.
+func with(parameter, value string) (request string, headers []string) {
+	switch parameter {
+	case "iccid":
+		return device(url.PathEscape(value), ""), nil
+	case "x-usage-class", "Grpc-Timeout":
+		return device(vendors, ""), []string{parameter + ": " + value}
+	}
+	return device(vendors, "?"+url.Values{parameter: {value}}.Encode()), nil
 }
