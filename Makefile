@@ -111,7 +111,7 @@ deploy-test: ## Check alerts, dashboard and manifests against each other and a r
 
 .PHONY: openapi-test
 openapi-test: ## Check the answers of a running server against the OpenAPI document that it serves.
-	cd examples/openapi && go mod tidy -diff && go tool -modfile=../../tools/go.mod golangci-lint run && go test -skip '^TestClient' ./...
+	cd examples/openapi && go mod tidy -diff && go tool -modfile=../../tools/go.mod golangci-lint run && go test -count=1 -skip '^TestClient' ./...
 
 .PHONY: test-openapi-clients
 test-openapi-clients: ## Generate clients of that document, compile them, and let them ask a server (Node.js 20 and npm).
