@@ -35,7 +35,7 @@ run: ## Serve, on the sandbox unless ZONEUSAGE_… configures a Control Center.
 	go run ./cmd/zoneusage serve
 
 .PHONY: test
-test: lint proto unit fuzz bench-guard deploy-test ## Everything CI runs: linters, contract, tests with the race detector, fuzzing, speed, deploy/.
+test: lint proto unit fuzz bench-guard deploy-test openapi-test ## Everything CI runs: linters, contract, tests with the race detector, fuzzing, speed, deploy/, OpenAPI.
 
 .PHONY: unit
 unit: ## The tests alone, with the race detector; those of a hundred thousand calls without it.
@@ -108,6 +108,14 @@ image-test: ## Build the Dockerfile with buildah and run its image (Linux, root)
 .PHONY: deploy-test
 deploy-test: ## Check alerts, dashboard and manifests against each other and a running server.
 	cd deploy && go tool -modfile=../tools/go.mod golangci-lint run && go test ./...
+
+.PHONY: openapi-test
+openapi-test: ## Check the answers of a running server against the OpenAPI document that it serves.
+	cd examples/openapi && go mod tidy -diff && go tool -modfile=../../tools/go.mod golangci-lint run && go test -count=1 -skip '^TestClient' ./...
+
+.PHONY: test-openapi-clients
+test-openapi-clients: ## Generate clients of that document, compile them, and let them ask a server (Node.js 20 and npm).
+	cd examples/openapi && go test -v -count=1 -run '^TestClient' ./...
 
 # goreleaser asks git where the repository comes from, and a clone without a remote has no answer.
 .PHONY: release

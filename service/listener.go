@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -84,6 +85,15 @@ type boundedConn struct {
 
 // RemoteAddr implements net.Conn.
 func (c *boundedConn) RemoteAddr() net.Addr { return c.remote }
+
+// CloseWrite ends what is sent alone. net/http does so when it refuses a request that it has not read to its end: the caller
+// could not read the refusal to its end otherwise.
+func (c *boundedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
 
 // A namedAddr has its text, and that without the port, for which each call on the connection asks.
 type namedAddr struct {

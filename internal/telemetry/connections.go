@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"errors"
 	"net"
 	"sync"
 
@@ -37,4 +38,12 @@ type countedConn struct {
 func (c *countedConn) Close() error {
 	c.closed()
 	return c.Conn.Close()
+}
+
+// CloseWrite ends what is sent alone, which net/http does when it refuses a request that it has not read to its end.
+func (c *countedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }

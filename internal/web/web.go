@@ -13,7 +13,9 @@ type Site struct {
 
 // New makes the site.
 func New() *Site {
-	return &Site{paths: map[string]http.Handler{}}
+	s := &Site{paths: map[string]http.Handler{}}
+	addDocs(s.paths)
+	return s
 }
 
 // Serves reports whether the site has a path.

@@ -1,0 +1,44 @@
+package web
+
+import (
+	"embed"
+	"net/http"
+
+	"github.com/swaggest/swgui/v5/static"
+
+	"github.com/zoneusage/zoneusage/gen/openapi"
+)
+
+// docsPolicy lets the page load what this address serves, and ask it; Swagger UI's icons are data.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+//go:embed docs
+var docs embed.FS
+
+// addDocs adds the OpenAPI document, and a page at /docs on which Swagger UI shows it.
+func addDocs(paths map[string]http.Handler) {
+	paths["/openapi.json"] = newDocument(openapi.JSON, "application/json")
+	paths["/openapi.yaml"] = newDocument(openapi.YAML, "application/yaml") // RFC 9512
+
+	page := newDocument(embedded(docs, "docs/index.html"), "text/html; charset=utf-8")
+	page.policy = docsPolicy
+	paths["/docs"] = page
+	const script, style = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+	paths["/docs/start.js"] = newDocument(embedded(docs, "docs/start.js"), script)
+	paths["/docs/favicon-32x32.png"] = newDocument(embedded(static.FS, "favicon-32x32.png"), "image/png")
+	for name, contentType := range map[string]string{"swagger-ui.css": style, "swagger-ui-bundle.js": script} {
+		file := newDocument(embedded(static.FS, name+".gz"), contentType)
+		file.gzipped = true
+		paths["/docs/"+name] = file
+	}
+}
+
+// embedded is a file that is part of the program.
+func embedded(files embed.FS, name string) []byte {
+	content, err := files.ReadFile(name)
+	if err != nil {
+		panic(err) // at the start of every run and test
+	}
+	return content
+}
