@@ -79,13 +79,15 @@ func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 // heldYAML takes a document for whole that has the mark of its end.
 func heldYAML(text io.Reader, _ int64, tell func(string) error) (end int64, err error) {
 	lines := bufio.NewReader(text)
-	var document bytes.Buffer
-	for at := int64(0); ; {
+	document := "" // the beginning of it: two lines
+	for at, number := int64(0), 1; ; number++ {
 		line, err := lines.ReadString('\n')
 		at += int64(len(line))
-		document.WriteString(line)
+		if strings.Count(document, "\n") < 2 {
+			document += line
+		}
 		if errors.Is(err, io.EOF) {
-			return end, torn(document.String(), yamlBeginning)
+			return end, torn(document, yamlBeginning)
 		}
 		if err != nil {
 			return 0, err
@@ -93,19 +95,23 @@ func heldYAML(text io.Reader, _ int64, tell func(string) error) (end int64, err 
 		if line != yamlEnd {
 			continue
 		}
-		var answer struct {
-			ICCID string `yaml:"iccid"`
+		if err := tellYAML(document, tell); err != nil {
+			return 0, fmt.Errorf("line %d: the document that ends there: %w", number, err)
 		}
-		if !strings.HasPrefix(document.String(), yamlBeginning) {
-			return 0, fmt.Errorf("at byte %d there is no answer", end)
-		}
-		if err := yaml.Unmarshal(document.Bytes(), &answer); err != nil {
-			return 0, fmt.Errorf("at byte %d: %w", end, err)
-		}
-		if err := tell(answer.ICCID); err != nil {
-			return 0, fmt.Errorf("at byte %d: %w", end, err)
-		}
-		document.Reset()
-		end = at
+		document, end = "", at
 	}
+}
+
+// tellYAML reads the ICCID with which a document begins.
+func tellYAML(document string, tell func(string) error) error {
+	if !strings.HasPrefix(document, yamlBeginning) {
+		return errors.New("it does not begin with an ICCID")
+	}
+	var answer struct {
+		ICCID string `yaml:"iccid"`
+	}
+	if err := yaml.Unmarshal([]byte(document), &answer); err != nil {
+		return err
+	}
+	return tell(answer.ICCID)
 }
