@@ -63,8 +63,8 @@ func answers() []*response {
 		SmsMtMessages: proto.Int64(0), SmsMoMessages: proto.Int64(7)}
 	return []*response{
 		vendorExample(),
-		answer("8999901000000000050", &usagev1.Usage{}),                                        // no usage
-		answer("8999901000000000126", &usagev1.Usage{}, plan("key, with, commas", 3)),          // no zone
+		answer("8999901000000000050", &usagev1.Usage{}),                                         // no usage
+		answer("8999901000000000126", &usagev1.Usage{}, plan("key, with, commas", 3)),           // no zone
 		answer("8999901000000000068", all, plan("=1+1", 1, zone("+zone", all), zone("-", all))), // formulas
 		answer("89999010000000000109", all, plan(`"quoted", `, 1, zone("two\nlines\n---\n...\n", all), zone("区域 😀", &usagev1.Usage{})),
 			plan("@: {}#", 2, zone("\x1b[31m\x7f\u0085", all), zone("0123", all), zone("null", all), zone(" ", all))),
