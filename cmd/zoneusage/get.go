@@ -24,7 +24,7 @@ type getCommand struct {
 	callerFlags
 
 	Devices []string `arg:"" optional:"" name:"iccid" help:"What devices: ICCIDs, @FILE for those in a file, - for those on standard input, one a line."`
-	File    []string `placeholder:"FILE" help:"The same as @FILE; may be given several times."`
+	File    []string `placeholder:"FILE" sep:"none" help:"The same as @FILE; may be given several times."`
 	Column  string   `placeholder:"NAME" help:"Files and standard input are CSV, whose first row names the columns; take the ICCIDs from this one."`
 
 	CycleStartDate string         `placeholder:"DATE" help:"A day of the billing cycle, such as 2026-11-10; by default the current cycle."`
@@ -45,7 +45,7 @@ type getCommand struct {
 
 // Help is what follows the command's summary.
 func (getCommand) Help() string {
-	return `Answers come in the order of the ICCIDs, each of which is asked about once. What fails is told on standard error, a line each, does not stop the rest, and makes the exit status 1.
+	return `Answers come in the order of the ICCIDs, each of which is asked about once. What fails is told on standard error, a line each, does not stop the rest, and makes the exit status 1. To go on with a file, give the same flags again, with --resume.
 
 Examples:
 

@@ -134,6 +134,7 @@ func writtenRows(t *testing.T, file string) []string {
 
 // However often it is killed, the file has every device's rows once in the end.
 func testKilled(t *testing.T, binary, addr string) {
+	t.Helper()
 	fleet, file := fleetFile(t, fleetSize), filepath.Join(t.TempDir(), "usage.csv")
 	get := func() *exec.Cmd {
 		cmd := command(t.Context(), "get", "--addr", addr, "@"+fleet, "--output=csv", "--out", file, "--resume")
@@ -183,6 +184,7 @@ func waitForSize(t *testing.T, file string, size int64, ended <-chan error) int6
 
 // A list that is twenty times as long takes the same memory.
 func testMemory(t *testing.T, binary, addr string) {
+	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("it reads /proc")
 	}
@@ -190,7 +192,7 @@ func testMemory(t *testing.T, binary, addr string) {
 		const few = fleetSize / 20
 		less, more := peakMemory(t, binary, addr, output, few), peakMemory(t, binary, addr, output, fleetSize)
 		t.Logf("%s: at most %d KiB for %d devices, %d KiB for %d", output, less, few, more, fleetSize)
-		const bound = 8 << 10 // all answers kept would be three times as much
+		const bound = 8 << 10 // all answers kept would be twice as much
 		if more-less > bound {
 			t.Errorf("%s: %d KiB more; want at most %d", output, more-less, bound)
 		}
@@ -240,6 +242,7 @@ func peakMemory(t *testing.T, binary, addr, output string, devices int) (kib int
 
 // On a terminal there is one bar, on one line, and what fails stands over it.
 func testBar(t *testing.T, binary, addr string) {
+	t.Helper()
 	fleet := fleetFile(t, 200)
 	primary, terminal, err := pty.Open()
 	if err != nil {

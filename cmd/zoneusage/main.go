@@ -21,6 +21,7 @@ type commands struct {
 	Sandbox     sandboxCommand     `cmd:"" help:"Serve the sandbox, an embedded Control Center, on an address of its own."`
 	Get         getCommand         `cmd:"" help:"Ask a running zoneusage what devices used, and print it as tables, JSON, CSV or YAML."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running zoneusage whether it serves; exit status 0 says yes."`
+	Completion  completionCommand  `cmd:"" help:"Print a script with which a shell completes commands, flags and their values."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 

@@ -16,7 +16,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// firstPause is the time before a failed call is made again where the service does not say; it doubles each time.
+// firstPause is the time before a failed call is made again where the service does not say; it doubles each time. It is also
+// the least one.
 const firstPause = 250 * time.Millisecond
 
 // ask asks about a device until there is an answer, an error that stays, or no time left.
@@ -53,7 +54,7 @@ func (q Inquiry) ask(ctx context.Context, iccid jasperclient.ICCID) (*usagev1.Ge
 		if deadline, _ := ctx.Deadline(); wait < 0 || time.Until(deadline) <= wait {
 			return nil, err
 		}
-		pause(ctx, wait)
+		pause(ctx, max(wait, firstPause))
 	}
 }
 

@@ -117,6 +117,7 @@ func TestWaits(t *testing.T) {
 		"rate limited":               {err: limited, fails: 3, calls: 4, after: 21 * time.Second},
 		"rate limited for ever":      {err: limited, fails: 1000, want: "RATE_LIMITED", calls: 18, after: 119 * time.Second},
 		"for longer than there is":   {err: failure(t, codes.ResourceExhausted, reason("RATE_LIMITED"), retryIn(time.Hour)), fails: 1, want: "RATE_LIMITED", calls: 1},
+		"rate limited, for no time":  {err: failure(t, codes.ResourceExhausted, retryIn(0)), fails: 4, calls: 5, after: time.Second},
 		"pushback":                   {err: failure(t, codes.ResourceExhausted), pushback: "1500", fails: 2, calls: 3, after: 3 * time.Second},
 		"never":                      {err: failure(t, codes.ResourceExhausted), pushback: "-1", fails: 1, want: "RESOURCE_EXHAUSTED", calls: 1},
 		"pushback that is no number": {err: failure(t, codes.Unavailable), pushback: "soon", fails: 1, want: "UNAVAILABLE", calls: 1},

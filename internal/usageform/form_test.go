@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -128,15 +129,15 @@ func TestCSVHasEveryZone(t *testing.T) {
 	for _, resp := range answers() {
 		device := []string{resp.GetIccid(), "2016-11-10T05:31:17.557Z", "2016-10-31T10:30:00Z", "2016-11-30T10:29:59Z"}
 		if len(resp.GetRatePlanUsages()) == 0 {
-			want = append(want, append(device, "", "", "", "", "", "", "", ""))
+			want = append(want, slices.Concat(device, make([]string, 8)))
 		}
 		for _, plan := range resp.GetRatePlanUsages() {
-			named := append(device[:4:4], plan.GetRatePlan(), strconv.Itoa(int(plan.GetRatePlanVersion())))
+			named := slices.Concat(device, []string{plan.GetRatePlan(), strconv.Itoa(int(plan.GetRatePlanVersion()))})
 			if len(plan.GetZoneUsages()) == 0 {
-				want = append(want, append(named, "", "", "", "", "", ""))
+				want = append(want, slices.Concat(named, make([]string, 6)))
 			}
 			for _, zone := range plan.GetZoneUsages() {
-				row := append(named[:6:6], zone.GetZone())
+				row := slices.Concat(named, []string{zone.GetZone()})
 				for _, field := range []string{"data_bytes", "voice_mt_seconds", "voice_mo_seconds", "sms_mt_messages", "sms_mo_messages"} {
 					usage := zone.GetUsage().ProtoReflect()
 					descriptor := usage.Descriptor().Fields().ByTextName(field)
