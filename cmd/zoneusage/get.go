@@ -181,7 +181,12 @@ func (c *getCommand) open(app *kong.Kong, known *iccids.Set) (*report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--out: %w", err)
 	}
-	if err := r.form.Resume(file, known); err != nil {
+	if err = lock(file); err != nil {
+		err = fmt.Errorf("%s: %w", c.Out, err)
+	} else {
+		err = r.form.Resume(file, known)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--out: %w", err), file.Close())
 	}
 	r.answers, r.file = file, file

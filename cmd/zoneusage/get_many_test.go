@@ -53,22 +53,32 @@ func fleetFile(t *testing.T, devices int) (file string) {
 	return file
 }
 
-// serveFleet starts a service in front of a sandbox with generated devices, and returns its address.
-func serveFleet(t *testing.T, binary string) (addr string) {
+// serveFleet starts a service in front of a sandbox with generated devices, and returns its address and what starts it again.
+func serveFleet(t *testing.T, binary string) (addr string, restart func()) {
 	t.Helper()
 	controlCenter := startBinary(t, binary, nil, "sandbox", "--addr=127.0.0.1:0", "--devices=100000", "--clock", exampleClock)
 	url, _, _ := strings.Cut(controlCenter.printed(t, "Control Center's sandbox listens on "), ". ")
-	p := startBinary(t, binary, []string{
-		"ZONEUSAGE_CONTROL_CENTER_URL=" + url, "ZONEUSAGE_USERNAME=sandbox", "ZONEUSAGE_API_KEY=sandbox",
-	}, "serve", "--grpc-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0", "--admin-addr=", "--log-successes=0",
-		"--calls-in-flight=100", "--calls-per-second=10000")
-	return p.logged(t, "serving")["grpc_addr"].(string)
+	serveOn := func(addr string) *process {
+		return startBinary(t, binary, []string{
+			"ZONEUSAGE_CONTROL_CENTER_URL=" + url, "ZONEUSAGE_USERNAME=sandbox", "ZONEUSAGE_API_KEY=sandbox",
+		}, "serve", "--grpc-addr", addr, "--http-addr=127.0.0.1:0", "--admin-addr=", "--log-successes=0",
+			"--calls-in-flight=100", "--calls-per-second=10000")
+	}
+	p := serveOn("127.0.0.1:0")
+	addr = p.logged(t, "serving")["grpc_addr"].(string)
+	return addr, func() {
+		p.signal(t, syscall.SIGTERM)
+		p.exitCode()
+		p = serveOn(addr)
+		p.logged(t, "serving")
+	}
 }
 
 func TestGetAsksAboutManyDevices(t *testing.T) {
 	binary := buildCommand(t)
-	addr := serveFleet(t, binary)
+	addr, restart := serveFleet(t, binary)
 	t.Run("killed", func(t *testing.T) { testKilled(t, binary, addr) })
+	t.Run("restarted", func(t *testing.T) { testRestarted(t, binary, addr, restart) })
 	t.Run("memory", func(t *testing.T) { testMemory(t, binary, addr) })
 	t.Run("bar", func(t *testing.T) { testBar(t, binary, addr) })
 }
@@ -159,6 +169,29 @@ func testKilled(t *testing.T, binary, addr string) {
 	t.Logf("the rest in %s", time.Since(begun))
 	if err != nil || len(output) > 0 {
 		t.Fatalf("%v\n%s", err, output)
+	}
+	if diff := cmp.Diff(fleetRows(t), writtenRows(t, file)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// A service that is away for a moment costs time and nothing else.
+func testRestarted(t *testing.T, binary, addr string, restart func()) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "usage.csv")
+	cmd := command(t.Context(), "get", "--addr", addr, "@"+fleetFile(t, fleetSize), "--output=csv", "--out", file, "--retries=8")
+	cmd.Path = binary
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	waitForSize(t, file, 300_000, ended)
+	restart()
+	if err := <-ended; err != nil || said.Len() > 0 {
+		t.Errorf("%v\n%s", err, &said)
 	}
 	if diff := cmp.Diff(fleetRows(t), writtenRows(t, file)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -208,7 +208,7 @@ func TestGetWaitsWhereTheServiceIsFull(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends it, what is written is whole, and --resume asks for the rest alone.
+// Nobody else writes to its file meanwhile. Ctrl-C ends it, what is written is whole, and --resume asks for the rest alone.
 func TestGetIsInterrupted(t *testing.T) {
 	addr := serveAt(t)
 	file := filepath.Join(t.TempDir(), "usage.jsonl")
@@ -227,14 +227,18 @@ func TestGetIsInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitForSize(t, file, 1, ended)
+	code, _, said := ask(t, nil, "", "--addr", addr, "--output=json", "--out", file, "--resume", zerosDevice)
+	if code != 1 || !strings.Contains(said, "usage.jsonl: another zoneusage writes to it; wait until that has ended") {
+		t.Errorf("exit status %d, said\n%s", code, said)
+	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 1 || stderr.String() != "zoneusage: error: 1 answered, 0 failed: interrupt signal received\n" {
-		t.Errorf("exit status %d, said\n%s", code, &stderr)
+	if cmd.ProcessState.ExitCode() != 1 || stderr.String() != "zoneusage: error: 1 answered, 0 failed: interrupt signal received\n" {
+		t.Errorf("%v, said\n%s", cmd.ProcessState, &stderr)
 	}
-	code, _, said := ask(t, nil, "", "--addr", addr, "--output=json", "--out", file, "--resume", vendorDevice, zerosDevice)
+	code, _, said = ask(t, nil, "", "--addr", addr, "--output=json", "--out", file, "--resume", vendorDevice, zerosDevice)
 	content, err := os.ReadFile(file)
 	if err != nil || code != 0 || said != "" {
 		t.Fatalf("exit status %d, %v, said\n%s", code, err, said)
