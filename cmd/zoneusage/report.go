@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"time"
-
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/internal/iccids"
 	"github.com/zoneusage/zoneusage/internal/inquiry"
 	"github.com/zoneusage/zoneusage/internal/progress"
@@ -58,16 +58,24 @@ func (r *report) add(answer inquiry.Answer) bool {
 			r.err = errors.New("the other devices would have the same error, so they are not asked about")
 		}
 	default:
-		// In one write, so that of what is killed in the middle as much as can be is whole.
-		if r.text, r.err = r.form.Append(r.text[:0], answer.Response); r.err == nil {
-			_, r.err = r.answers.Write(r.text)
+		if r.err = r.write(answer.Response); r.err == nil {
+			r.answered++
 		}
-		r.answered++
 	}
 	if r.bar != nil {
 		r.bar.Set(progress.Count{Passed: r.answered + r.failed + r.skipped, Worked: r.answered + r.failed, Failed: r.failed})
 	}
 	return r.err == nil
+}
+
+// write writes an answer, in one piece: nothing but a kill in the middle leaves a part of it.
+func (r *report) write(resp *usagev1.GetDeviceUsageInZoneResponse) error {
+	var err error
+	if r.text, err = r.form.Append(r.text[:0], resp); err != nil {
+		return err
+	}
+	_, err = r.answers.Write(r.text)
+	return err
 }
 
 func (r *report) fail(line string) {
