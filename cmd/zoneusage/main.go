@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -18,7 +19,9 @@ import (
 type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Serve UsageService over gRPC and REST; without a Control Center configured, on the sandbox."`
 	Sandbox     sandboxCommand     `cmd:"" help:"Serve the sandbox, an embedded Control Center, on an address of its own."`
+	Get         getCommand         `cmd:"" help:"Ask a running zoneusage what devices used, and print it as tables, JSON, CSV or YAML."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running zoneusage whether it serves; exit status 0 says yes."`
+	Completion  completionCommand  `cmd:"" help:"Print a script with which a shell completes commands, flags and their values."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
@@ -31,6 +34,7 @@ func main() {
 		kong.Description("A device's usage on Cisco IoT Control Center by rate plan and zone, typed, over gRPC and REST."),
 		kong.DefaultEnvars("ZONEUSAGE"),
 		kong.Vars{
+			"many":            strconv.Itoa(many),
 			"fault_kinds":     strings.Trim(fmt.Sprint(sandbox.FaultKinds()), "[]"),
 			"oidc_algorithms": strings.Join(callers.Algorithms(), ", "),
 		},

@@ -57,7 +57,14 @@ type process struct {
 // start starts zoneusage and ends it with the test.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	return startBinary(t, os.Args[0], env, args...)
+}
+
+// startBinary starts another build of it.
+func startBinary(t *testing.T, binary string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{cmd: command(context.WithoutCancel(t.Context()), args...), exited: make(chan struct{})}
+	p.cmd.Path = binary
 	p.more = sync.NewCond(&p.mu)
 	p.cmd.Env = append(p.cmd.Env, env...)
 	output, err := p.cmd.StderrPipe()

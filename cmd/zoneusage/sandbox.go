@@ -23,9 +23,10 @@ const sandboxGracePeriod = 10 * time.Second
 // sandboxName is the sandbox's user name, its API key, and the name of its account.
 const sandboxName = "sandbox"
 
-// sandboxCommand has variables of its own for credentials: those of serve are real ones.
+// sandboxCommand has variables of its own for credentials, for those of serve are real ones, and for its address, for
+// ZONEUSAGE_ADDR is where get asks.
 type sandboxCommand struct {
-	Addr       string `default:"127.0.0.1:8181" help:"The address to listen on."`
+	Addr       string `default:"127.0.0.1:8181" env:"ZONEUSAGE_SANDBOX_ADDR" help:"The address to listen on."`
 	Username   string `default:"sandbox" env:"ZONEUSAGE_SANDBOX_USERNAME" help:"The user name that callers send."`
 	APIKeyFile string `placeholder:"FILE" env:"ZONEUSAGE_SANDBOX_API_KEY_FILE" help:"A file with the API key that callers send; ZONEUSAGE_SANDBOX_API_KEY can hold it instead. Without either the key is sandbox."`
 

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/zoneusage/zoneusage/internal/loopback"
+)
+
+// tokenVariable can hold the caller's token.
+const tokenVariable = "ZONEUSAGE_TOKEN"
+
+// callerFlags are where a zoneusage is, and who asks it. They are named apart from those that serve proves itself with.
+type callerFlags struct {
+	Addr      string `default:"127.0.0.1:9090" help:"The gRPC address of the zoneusage to ask."`
+	TLS       bool   `name:"tls" help:"Ask with TLS, and trust the system's roots."`
+	CACert    string `name:"ca-cert" placeholder:"FILE" help:"Ask with TLS, and trust these roots alone, in PEM."`
+	Cert      string `placeholder:"FILE" help:"The caller's certificate, in PEM; with TLS alone."`
+	Key       string `placeholder:"FILE" help:"Its private key."`
+	TokenFile string `placeholder:"FILE" help:"A file with the caller's token, read again for each call; ZONEUSAGE_TOKEN can hold the token instead."`
+}
+
+// dial prepares a connection, which is made when it is needed.
+func (f callerFlags) dial() (*grpc.ClientConn, error) {
+	transport, err := f.transport()
+	if err != nil {
+		return nil, err
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithUserAgent("zoneusage/" + versionName()),
+		grpc.WithDisableServiceConfig(), // what is made again, and when, is decided where it is asked
+	}
+	bearer, err := f.bearer()
+	if err != nil {
+		return nil, err
+	}
+	if bearer != nil {
+		options = append(options, grpc.WithPerRPCCredentials(bearer))
+	}
+	return grpc.NewClient(callable(f.Addr), options...)
+}
+
+func (f callerFlags) usesTLS() bool { return f.TLS || f.CACert != "" || f.Cert != "" }
+
+func (f callerFlags) transport() (credentials.TransportCredentials, error) {
+	if (f.Cert == "") != (f.Key == "") {
+		return nil, errors.New("--cert and --key belong together; give both or neither")
+	}
+	if !f.usesTLS() {
+		return insecure.NewCredentials(), nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CACert != "" {
+		roots, err := os.ReadFile(f.CACert)
+		if err != nil {
+			return nil, fmt.Errorf("--ca-cert: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(roots) {
+			return nil, fmt.Errorf("--ca-cert: there is no certificate in %s", f.CACert)
+		}
+	}
+	if f.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		if err != nil {
+			return nil, fmt.Errorf("--cert and --key: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return credentials.NewTLS(config), nil
+}
+
+// bearer is the caller's token, where there is one. It is never sent where others can read it.
+func (f callerFlags) bearer() (credentials.PerRPCCredentials, error) {
+	token := strings.TrimSpace(os.Getenv(tokenVariable))
+	switch {
+	case token == "" && f.TokenFile == "":
+		return nil, nil
+	case token != "" && f.TokenFile != "":
+		return nil, fmt.Errorf("both --token-file and %s give a token; keep one of them", tokenVariable)
+	}
+	host, _, err := net.SplitHostPort(callable(f.Addr))
+	if !f.usesTLS() && (err != nil || !loopback.Is(host)) {
+		return nil, fmt.Errorf("the token would go to %s in the clear; give --tls, or --ca-cert with the roots of its certificate", f.Addr)
+	}
+	b := bearer{token: token, file: f.TokenFile, secure: f.usesTLS()}
+	if _, err := b.GetRequestMetadata(context.Background()); err != nil {
+		return nil, fmt.Errorf("--token-file: %w", err)
+	}
+	return b, nil
+}
+
+// A bearer sends a token with each call. One in a file may be renewed there: a long list outlives many tokens.
+type bearer struct {
+	token, file string
+	secure      bool
+}
+
+// GetRequestMetadata implements [credentials.PerRPCCredentials].
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	token := b.token
+	if b.file != "" {
+		var err error
+		if token, err = readKeyFile(b.file); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"authorization": "Bearer " + token}, nil
+}
+
+// RequireTransportSecurity implements [credentials.PerRPCCredentials].
+func (b bearer) RequireTransportSecurity() bool { return b.secure }

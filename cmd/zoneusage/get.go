@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/iccids"
+	"github.com/zoneusage/zoneusage/internal/inquiry"
+	"github.com/zoneusage/zoneusage/internal/usageform"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// many is from how many devices on a list is bulk, and a bar worth its place.
+const many = 20
+
+type getCommand struct {
+	callerFlags
+
+	Devices []string `arg:"" optional:"" name:"iccid" help:"What devices: ICCIDs, @FILE for those in a file, - for those on standard input, one a line."`
+	File    []string `placeholder:"FILE" sep:"none" help:"The same as @FILE; may be given several times."`
+	Column  string   `placeholder:"NAME" help:"Files and standard input are CSV, whose first row names the columns; take the ICCIDs from this one."`
+
+	CycleStartDate string         `placeholder:"DATE" help:"A day of the billing cycle, such as 2026-11-10; by default the current cycle."`
+	RatePlan       string         `placeholder:"NAME" help:"One rate plan alone, by its exact name."`
+	Zone           string         `placeholder:"NAME" help:"One zone alone, by its exact name."`
+	Account        string         `placeholder:"NAME" help:"The account to ask, where the service has several."`
+	MaxAge         *time.Duration `placeholder:"DURATION" help:"The oldest answer to take, such as 10m; 0s asks Control Center now."`
+
+	Class    string        `enum:"auto,interactive,bulk" default:"auto" help:"Whom the service lets go first: ${enum}. Bulk questions let interactive ones go first; auto is bulk from ${many} devices on."`
+	Parallel int           `default:"8" help:"How many devices to ask about at once; the service queues them."`
+	Timeout  time.Duration `default:"2m" help:"How long a device may take, with the waits that the service asks for."`
+	Retries  int           `default:"4" help:"How often a call is made again that failed because the service or Control Center cannot be reached."`
+
+	Output string `enum:"table,json,csv,yaml" default:"table" help:"The form of the answers: ${enum}."`
+	Out    string `placeholder:"FILE" help:"Write the answers to this file, which must not exist."`
+	Resume bool   `help:"Go on with the file of --out: what it holds is not asked again, and what was cut off is."`
+}
+
+// Help is what follows the command's summary.
+func (getCommand) Help() string {
+	return `Answers come in the order of the ICCIDs, each of which is asked about once. What fails is told on standard error, a line each, does not stop the rest, and makes the exit status 1. To go on with a file, give the same flags again, with --resume.
+
+Examples:
+
+  zoneusage get 8988217755520000031
+  zoneusage get 8988217755520000031 --cycle-start-date 2026-10-10 --output json | jq .total
+  zoneusage get @fleet.txt --output csv --out usage.csv
+  zoneusage get @fleet.txt --output csv --out usage.csv --resume
+  zoneusage get --file devices.csv --column ICCID --output yaml
+  grep -v spare fleet.txt | zoneusage get - --class bulk --max-age 1h --output json
+  ZONEUSAGE_TOKEN=… zoneusage get --addr usage.internal:9090 --ca-cert ca.crt 8988217755520000031
+
+Every flag is also a variable, --ca-cert being ZONEUSAGE_CA_CERT.`
+}
+
+// Run asks the service about every device.
+func (c *getCommand) Run(ctx context.Context, app *kong.Kong) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	conn, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // it has no more calls
+	list := iccids.List{Sources: c.sources(), Column: c.Column, Stdin: os.Stdin}
+	count, counted := list.Count()
+	isMany := !counted || count >= many
+	question := inquiry.Inquiry{
+		Client:   usagev1.NewUsageServiceClient(conn),
+		Question: c.question(),
+		Bulk:     c.Class == "bulk" || (c.Class == "auto" && isMany),
+		Parallel: c.Parallel,
+		Timeout:  c.Timeout,
+		Retries:  c.Retries,
+	}
+	known := &iccids.Set{}
+	report, err := c.open(app, known)
+	if err != nil {
+		return err
+	}
+	if isMany {
+		report.showProgress(count)
+	}
+	for answer := range question.Ask(ctx, list.Unknown(known)) {
+		if !report.add(answer) {
+			break
+		}
+	}
+	return report.close(ctx)
+}
+
+func (c *getCommand) check() error {
+	if len(c.sources()) == 0 {
+		return errors.New("name the devices: ICCIDs, @FILE, or - for standard input")
+	}
+	for _, source := range c.sources() {
+		if source == "@" {
+			return errors.New("@ needs the name of a file, such as @fleet.txt")
+		}
+	}
+	if c.CycleStartDate != "" {
+		if _, err := jasperclient.ParseDate(c.CycleStartDate); err != nil {
+			return fmt.Errorf("--cycle-start-date: %w", err)
+		}
+	}
+	switch {
+	case c.MaxAge != nil && *c.MaxAge < 0:
+		return fmt.Errorf("--max-age must not be negative, but it is %s", *c.MaxAge)
+	case c.Parallel < 1:
+		return fmt.Errorf("--parallel must be above 0, but it is %d", c.Parallel)
+	case c.Timeout <= 0:
+		return fmt.Errorf("--timeout must be above 0, but it is %s", c.Timeout)
+	case c.Retries < 0:
+		return fmt.Errorf("--retries must not be negative, but it is %d", c.Retries)
+	case c.Resume && c.Out == "":
+		return errors.New("--resume goes on with a file; name it with --out")
+	case c.Resume && c.Output == "table":
+		return errors.New("--resume cannot read a table back; give --output csv, json or yaml")
+	}
+	return nil
+}
+
+// sources are the lists of devices, files last.
+func (c *getCommand) sources() []string {
+	all := c.Devices[:len(c.Devices):len(c.Devices)]
+	for _, file := range c.File {
+		all = append(all, "@"+file)
+	}
+	return all
+}
+
+func (c *getCommand) question() *usagev1.GetDeviceUsageInZoneRequest {
+	question := &usagev1.GetDeviceUsageInZoneRequest{
+		CycleStartDate: c.CycleStartDate, RatePlan: c.RatePlan, Zone: c.Zone, Account: c.Account,
+	}
+	if c.MaxAge != nil {
+		question.MaxAge = durationpb.New(*c.MaxAge)
+	}
+	return question
+}
+
+// form is how the answers look; a terminal's width and colors are standard output's.
+func (c *getCommand) form(app *kong.Kong) usageform.Form {
+	switch c.Output {
+	case "json":
+		return usageform.JSON
+	case "csv":
+		return usageform.CSV
+	case "yaml":
+		return usageform.YAML
+	}
+	if c.Out != "" {
+		return usageform.Table(usageform.Style{})
+	}
+	return usageform.Table(tableStyle(app.Stdout))
+}
+
+// open is where the answers go. Those that a file holds already are known.
+func (c *getCommand) open(app *kong.Kong, known *iccids.Set) (*report, error) {
+	r := &report{form: c.form(app), answers: app.Stdout, errors: app.Stderr, timeout: c.Timeout}
+	if c.Out == "" {
+		_, err := r.answers.Write([]byte(r.form.Header))
+		return r, err
+	}
+	mode := os.O_EXCL
+	if c.Resume {
+		mode = 0
+	}
+	file, err := os.OpenFile(c.Out, os.O_RDWR|os.O_CREATE|mode, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("--out: %s exists; give another name, or --resume to go on with it", c.Out)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--out: %w", err)
+	}
+	if err = lock(file); err != nil {
+		err = fmt.Errorf("%s: %w", c.Out, err)
+	} else {
+		err = r.form.Resume(file, known)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--out: %w", err), file.Close())
+	}
+	r.answers, r.file = file, file
+	return r, nil
+}

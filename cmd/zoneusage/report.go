@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/iccids"
+	"github.com/zoneusage/zoneusage/internal/inquiry"
+	"github.com/zoneusage/zoneusage/internal/progress"
+	"github.com/zoneusage/zoneusage/internal/usageform"
+)
+
+// A report is what get has to say: answers to one place, errors and how far it is to another.
+type report struct {
+	form    usageform.Form
+	answers io.Writer
+	file    *os.File // that the answers go to; nil for standard output
+	errors  io.Writer
+	timeout time.Duration
+	bar     *progress.Bar // nil where nobody watches
+
+	text                      []byte // of the last answer, to be used again
+	answered, failed, skipped int
+	err                       error // that ends it before the list does
+}
+
+// showProgress draws a bar where somebody watches it, and where it does not come between the answers.
+func (r *report) showProgress(total int) {
+	screen, watched := terminal(r.errors)
+	if _, between := terminal(r.answers); watched && !between {
+		r.bar = progress.NewBar(screen, func() int { return columns(screen) }, total)
+	}
+}
+
+// add takes an answer, and returns false when no more are wanted.
+func (r *report) add(answer inquiry.Answer) bool {
+	switch err := answer.Err; {
+	case errors.Is(err, iccids.ErrKnown):
+		r.skipped++
+	case err != nil && answer.ICCID == "":
+		r.fail(err.Error())
+	case err != nil:
+		text := inquiry.TextOf(err)
+		if status.Code(err) == codes.DeadlineExceeded {
+			text = fmt.Sprintf("no answer in %s; --timeout gives it more", r.timeout)
+		}
+		r.fail(fmt.Sprintf("%s: %s: %s", answer.ICCID, inquiry.ReasonOf(err), text))
+		if inquiry.OfAll(err) {
+			r.err = errors.New("the other devices would have the same error, so they are not asked about")
+		}
+	default:
+		if r.err = r.write(answer.Response); r.err == nil {
+			r.answered++
+		}
+	}
+	if r.bar != nil {
+		r.bar.Set(progress.Count{Passed: r.answered + r.failed + r.skipped, Worked: r.answered + r.failed, Failed: r.failed})
+	}
+	return r.err == nil
+}
+
+// write writes an answer, in one piece: nothing but a kill in the middle leaves a part of it.
+func (r *report) write(resp *usagev1.GetDeviceUsageInZoneResponse) error {
+	var err error
+	if r.text, err = r.form.Append(r.text[:0], resp); err != nil {
+		return err
+	}
+	_, err = r.answers.Write(r.text)
+	return err
+}
+
+func (r *report) fail(line string) {
+	r.failed++
+	line = usageform.Printable(line) + "\n"
+	if r.bar != nil {
+		r.bar.Above(line)
+	} else {
+		_, _ = io.WriteString(r.errors, line) // there is nowhere else to say it
+	}
+}
+
+// close ends the report with a summary, which is an error where anything is missing.
+func (r *report) close(ctx context.Context) error {
+	if r.bar != nil {
+		r.bar.Close()
+	}
+	if r.file != nil {
+		r.err = errors.Join(r.err, r.file.Close())
+	}
+	summary := fmt.Sprintf("%d answered, %d failed", r.answered, r.failed)
+	if r.skipped > 0 {
+		summary += fmt.Sprintf(", %d not asked again", r.skipped)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", summary, context.Cause(ctx))
+	case r.err != nil:
+		return fmt.Errorf("%s: %w", summary, r.err)
+	case r.failed > 0:
+		return errors.New(summary)
+	}
+	return nil
+}
+
+// terminal is the terminal that w is, if it is one that can draw.
+func terminal(w io.Writer) (*os.File, bool) {
+	file, ok := w.(*os.File)
+	return file, ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// columns is the width of a terminal.
+func columns(screen *os.File) int {
+	const usual = 80
+	width, _, err := term.GetSize(int(screen.Fd()))
+	if err != nil || width <= 0 {
+		return usual
+	}
+	return width
+}
+
+// tableStyle is that of a table on w. NO_COLOR is honored as no-color.org has it.
+func tableStyle(w io.Writer) usageform.Style {
+	screen, ok := terminal(w)
+	if !ok {
+		return usageform.Style{}
+	}
+	return usageform.Style{Width: columns(screen), Color: os.Getenv("NO_COLOR") == ""}
+}

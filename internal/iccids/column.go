@@ -1,0 +1,79 @@
+package iccids
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// separators are what may stand between the values of CSV: spreadsheets write a semicolon where the comma is for decimals.
+const separators = ",;\t"
+
+// readColumn gives the ICCIDs of one column of CSV.
+func readColumn(name, column string, r io.Reader, yield func(Entry) bool) bool {
+	buffered := bufio.NewReader(r)
+	rows := csv.NewReader(buffered)
+	rows.FieldsPerRecord = -1 // rows that end early are told one by one
+	rows.ReuseRecord = true
+	rows.Comma = separator(buffered)
+	header, err := rows.Read()
+	if err != nil {
+		return yield(Entry{Err: fmt.Errorf("%s: its first row, which names the columns, cannot be read: %w", name, err)})
+	}
+	at := -1
+	for i, title := range header {
+		if strings.EqualFold(strings.TrimSpace(title), column) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return yield(Entry{Err: fmt.Errorf("%s: its first row names no column %q, but %q", name, column, header)})
+	}
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		entry, goOn := parseRow(name, rows, row, at, err)
+		if !yield(entry) {
+			return false
+		}
+		if !goOn {
+			return true
+		}
+	}
+}
+
+// parseRow reads the ICCID of a row; after an error that is not CSV's, none comes any more.
+func parseRow(name string, rows *csv.Reader, row []string, at int, err error) (entry Entry, goOn bool) {
+	malformed := (*csv.ParseError)(nil)
+	switch {
+	case errors.As(err, &malformed):
+		return Entry{Err: fmt.Errorf("%s: line %d: %w", name, malformed.StartLine, malformed.Err)}, true
+	case err != nil:
+		return Entry{Err: fmt.Errorf("%s: %w", name, err)}, false
+	}
+	line, _ := rows.FieldPos(0)
+	if at >= len(row) {
+		return Entry{Err: fmt.Errorf("%s: line %d: it ends before the column of ICCIDs", name, line)}, true
+	}
+	return parse(fmt.Sprintf("%s: line %d", name, line), row[at]), true
+}
+
+// separator looks what separates the titles, and skips a byte order mark.
+func separator(r *bufio.Reader) rune {
+	if mark, _ := r.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, _ = r.Discard(len(byteOrderMark)) // what was peeked is there
+	}
+	title, _ := r.Peek(1)
+	for i := 1; len(title) == i && title[i-1] != '\n'; i++ {
+		if strings.ContainsRune(separators, rune(title[i-1])) {
+			return rune(title[i-1])
+		}
+		title, _ = r.Peek(i + 1)
+	}
+	return ','
+}

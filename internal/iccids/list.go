@@ -1,0 +1,103 @@
+// Package iccids reads lists of ICCIDs as people have them: arguments, files, standard input, a column of a CSV file.
+package iccids
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+// ErrKnown is the Err of an entry whose ICCID stands before it in the list, or is known from elsewhere.
+var ErrKnown = errors.New("the ICCID is known already")
+
+// An Entry is one place of a list.
+type Entry struct {
+	ICCID jasperclient.ICCID
+	Err   error // what is wrong and where it stands; nil for a good one
+}
+
+// A List is read anew by each method, a piece at a time, however long it is.
+type List struct {
+	Sources []string  // each an ICCID, @FILE, or - for Stdin
+	Column  string    // of CSV, whose first row names the columns; empty: one ICCID a line
+	Stdin   io.Reader // is read once
+}
+
+// All gives the entries in their order. What cannot be read is an entry with an error, and does not end the list.
+func (l List) All() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		for i, source := range l.Sources {
+			if !l.read(i, source, yield) {
+				return
+			}
+		}
+	}
+}
+
+// Unknown gives the entries, those with ErrKnown whose ICCIDs are in the set or came before. It adds to the set.
+func (l List) Unknown(known *Set) iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		for entry := range l.All() {
+			if entry.Err == nil && !known.Add(entry.ICCID) {
+				entry.Err = ErrKnown
+			}
+			if !yield(entry) {
+				return
+			}
+		}
+	}
+}
+
+// Count is how many entries there are; ok is false where that cannot be told without using them up.
+func (l List) Count() (n int, ok bool) {
+	for _, source := range l.Sources {
+		if file, named := strings.CutPrefix(source, "@"); named {
+			if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+				return 0, false
+			}
+		} else if source == "-" {
+			return 0, false
+		}
+	}
+	for range l.All() {
+		n++
+	}
+	return n, true
+}
+
+// read gives the entries of one source. Like yield it returns false when no more are wanted.
+func (l List) read(i int, source string, yield func(Entry) bool) bool {
+	if source == "-" {
+		return l.readFrom("standard input", l.Stdin, yield)
+	}
+	if name, named := strings.CutPrefix(source, "@"); named {
+		file, err := os.Open(name)
+		if err != nil {
+			return yield(Entry{Err: err})
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		return l.readFrom(name, file, yield)
+	}
+	return yield(parse(fmt.Sprintf("argument %d", i+1), source))
+}
+
+func (l List) readFrom(name string, r io.Reader, yield func(Entry) bool) bool {
+	if l.Column != "" {
+		return readColumn(name, l.Column, r, yield)
+	}
+	return readLines(name, r, yield)
+}
+
+// parse reads one ICCID, which stands at the place.
+func parse(place, text string) Entry {
+	iccid, err := jasperclient.ParseICCID(text)
+	if err != nil {
+		return Entry{Err: fmt.Errorf("%s: %w", place, err)}
+	}
+	return Entry{ICCID: iccid}
+}

@@ -1,0 +1,274 @@
+package usageform_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/iccids"
+	"github.com/zoneusage/zoneusage/internal/usageform"
+	"github.com/zoneusage/zoneusage/jasperclient"
+)
+
+type response = usagev1.GetDeviceUsageInZoneResponse
+
+// answer is the answer for a device, in the cycle of the vendor's example.
+func answer(iccid string, total *usagev1.Usage, plans ...*usagev1.RatePlanUsage) *response {
+	at := func(text string) *timestamppb.Timestamp {
+		t, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			panic(err)
+		}
+		return timestamppb.New(t)
+	}
+	return &response{
+		Iccid: iccid, Timestamp: at("2016-11-10T05:31:17.557Z"),
+		BillingCycle:   &usagev1.BillingCycle{StartTime: at("2016-10-31T10:30:00Z"), EndTime: at("2016-11-30T10:29:59Z")},
+		RatePlanUsages: plans, Total: total,
+	}
+}
+
+func plan(name string, version int32, zones ...*usagev1.ZoneUsage) *usagev1.RatePlanUsage {
+	return &usagev1.RatePlanUsage{RatePlan: name, RatePlanVersion: version, ZoneUsages: zones, Total: &usagev1.Usage{}}
+}
+
+func zone(name string, usage *usagev1.Usage) *usagev1.ZoneUsage {
+	return &usagev1.ZoneUsage{Zone: name, Usage: usage}
+}
+
+// vendorExample is the answer to the vendor's first example.
+func vendorExample() *response {
+	return answer("8988217755520000031", &usagev1.Usage{DataBytes: proto.Int64(943718), VoiceMoSeconds: proto.Int64(944318)},
+		plan("Rate Plan A", 1, zone("default zone", &usagev1.Usage{VoiceMoSeconds: proto.Int64(600)})),
+		plan("Rate Plan B", 2, zone("default zone", &usagev1.Usage{DataBytes: proto.Int64(943718), VoiceMoSeconds: proto.Int64(943718)})))
+}
+
+// answers are a vendor's example and what is hard to write and to read back.
+func answers() []*response {
+	all := &usagev1.Usage{DataBytes: proto.Int64(1<<63 - 1), VoiceMtSeconds: proto.Int64(0), VoiceMoSeconds: proto.Int64(1<<53 + 1),
+		SmsMtMessages: proto.Int64(0), SmsMoMessages: proto.Int64(7)}
+	return []*response{
+		vendorExample(),
+		answer("8999901000000000050", &usagev1.Usage{}),                                         // no usage
+		answer("8999901000000000126", &usagev1.Usage{}, plan("key, with, commas", 3)),           // no zone
+		answer("8999901000000000068", all, plan("=1+1", 1, zone("+zone", all), zone("-", all))), // formulas
+		answer("89999010000000000109", all, plan(`"quoted", `, 1, zone("two\nlines\n---\n...\n", all), zone("区域 😀", &usagev1.Usage{})),
+			plan("@: {}#", 2, zone("\x1b[31m\x7f\u0085", all), zone("0123", all), zone("null", all), zone(" ", all))),
+		answer("899990100000000001", &usagev1.Usage{}),
+	}
+}
+
+func write(t *testing.T, form usageform.Form, answers ...*response) string {
+	t.Helper()
+	text := []byte(form.Header)
+	for _, resp := range answers {
+		var err error
+		if text, err = form.Append(text, resp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return string(text)
+}
+
+func TestJSONIsTheAnswer(t *testing.T) {
+	lines := strings.SplitAfter(write(t, usageform.JSON, answers()...), "\n")
+	for i, want := range answers() {
+		got := &response{}
+		if err := protojson.Unmarshal([]byte(lines[i]), got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	}
+}
+
+func TestYAMLIsTheAnswer(t *testing.T) {
+	documents := yaml.NewDecoder(strings.NewReader(write(t, usageform.YAML, answers()...)))
+	for _, want := range answers() {
+		var document any
+		if err := documents.Decode(&document); err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := &response{}
+		if err := protojson.Unmarshal(text, got); err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	}
+}
+
+// A row a zone: names as they are, an empty cell for what is unset, and 0 for 0.
+func TestCSVHasEveryZone(t *testing.T) {
+	rows, err := csv.NewReader(strings.NewReader(write(t, usageform.CSV, answers()...))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{strings.Split(strings.TrimSpace(usageform.CSV.Header), ",")}
+	for _, resp := range answers() {
+		device := []string{resp.GetIccid(), "2016-11-10T05:31:17.557Z", "2016-10-31T10:30:00Z", "2016-11-30T10:29:59Z"}
+		if len(resp.GetRatePlanUsages()) == 0 {
+			want = append(want, slices.Concat(device, make([]string, 8)))
+		}
+		for _, plan := range resp.GetRatePlanUsages() {
+			named := slices.Concat(device, []string{plan.GetRatePlan(), strconv.Itoa(int(plan.GetRatePlanVersion()))})
+			if len(plan.GetZoneUsages()) == 0 {
+				want = append(want, slices.Concat(named, make([]string, 6)))
+			}
+			for _, zone := range plan.GetZoneUsages() {
+				row := slices.Concat(named, []string{zone.GetZone()})
+				for _, field := range []string{"data_bytes", "voice_mt_seconds", "voice_mo_seconds", "sms_mt_messages", "sms_mo_messages"} {
+					usage := zone.GetUsage().ProtoReflect()
+					descriptor := usage.Descriptor().Fields().ByTextName(field)
+					cell := ""
+					if usage.Has(descriptor) {
+						cell = usage.Get(descriptor).String()
+					}
+					row = append(row, cell)
+				}
+				want = append(want, row)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Wherever a file is cut off, going on with it makes it the whole one: no device is missing, none is in it twice.
+func TestAFileCutOffAnywhereIsGoneOnWith(t *testing.T) {
+	for name, form := range map[string]usageform.Form{"json": usageform.JSON, "csv": usageform.CSV, "yaml": usageform.YAML} {
+		t.Run(name, func(t *testing.T) {
+			whole := write(t, form, answers()...)
+			var pieces []string
+			for _, resp := range answers() {
+				pieces = append(pieces, strings.TrimPrefix(write(t, form, resp), form.Header))
+			}
+			path := filepath.Join(t.TempDir(), "usage")
+			for cut := range len(whole) + 1 {
+				known := resume(t, form, path, whole[:cut])
+				got, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, resp := range answers() {
+					if known.Add(jasperclient.ICCID(resp.GetIccid())) {
+						got = append(got, pieces[i]...)
+					}
+				}
+				if string(got) != whole {
+					t.Fatalf("cut off at byte %d, got\n%s\nwant\n%s", cut, got, whole)
+				}
+			}
+		})
+	}
+}
+
+// resume goes on with a file of this content.
+func resume(t *testing.T, form usageform.Form, path, content string) (known *iccids.Set) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	known = &iccids.Set{}
+	if err := form.Resume(file, known); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := file.Seek(0, io.SeekCurrent); err != nil || at != size(t, file) {
+		t.Fatalf("it goes on at byte %d of %d: %v", at, size(t, file), err)
+	}
+	return known
+}
+
+func size(t *testing.T, file *os.File) int64 {
+	t.Helper()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// A whole file has nothing to be asked again, but for CSV's last device: nothing tells how many rows it has.
+func TestAWholeFileIsLeftAsItIs(t *testing.T) {
+	for name, test := range map[string]struct {
+		form usageform.Form
+		held int
+	}{"json": {usageform.JSON, 6}, "csv": {usageform.CSV, 5}, "yaml": {usageform.YAML, 6}} {
+		t.Run(name, func(t *testing.T) {
+			known := resume(t, test.form, filepath.Join(t.TempDir(), "usage"), write(t, test.form, answers()...))
+			if known.Len() != test.held {
+				t.Errorf("%d devices are held, want %d", known.Len(), test.held)
+			}
+		})
+	}
+}
+
+// What is not get's own is not touched.
+func TestAnotherFileIsLeftAsItIs(t *testing.T) {
+	device := write(t, usageform.JSON, vendorExample())
+	row := strings.TrimPrefix(write(t, usageform.CSV, vendorExample()), usageform.CSV.Header)
+	other := strings.TrimPrefix(write(t, usageform.CSV, answers()[1]), usageform.CSV.Header)
+	for name, test := range map[string]struct {
+		form    usageform.Form
+		content string
+		want    string
+	}{
+		"notes, as CSV":          {usageform.CSV, "buy milk", "it does not begin with iccid,"},
+		"notes, as JSON":         {usageform.JSON, "buy milk", `it ends with "buy milk"`},
+		"notes, as YAML":         {usageform.YAML, "buy milk", `it ends with "buy milk"`},
+		"lines of notes":         {usageform.JSON, "buy milk\n", "line 1"},
+		"YAML of something else": {usageform.YAML, "a: 1\n...\n", "it does not begin with an ICCID"},
+		"an array":               {usageform.JSON, "[\n" + device, "line 1"},
+		"no ICCID":               {usageform.JSON, "{}\n", "an ICCID is required"},
+		"a device twice":         {usageform.JSON, device + device, "line 2: it holds the device 8988217755520000031 twice"},
+		"a device apart":         {usageform.CSV, usageform.CSV.Header + row + other + row + other, "twice"},
+		"a short row inside":     {usageform.CSV, usageform.CSV.Header + "8988217755520000031,1\n" + row, "wrong number of fields"},
+		"JSON as CSV":            {usageform.CSV, device, "it does not begin with"},
+		"CSV as YAML":            {usageform.YAML, usageform.CSV.Header + row, "it ends with"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "usage")
+			if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			file, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			if err := test.form.Resume(file, &iccids.Set{}); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+			if content, err := os.ReadFile(path); err != nil || string(content) != test.content {
+				t.Errorf("%v\n%s", err, content)
+			}
+		})
+	}
+}

@@ -1,0 +1,61 @@
+package usageform
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// separator stands between the exact number and the one for people.
+const separator = " · "
+
+// bytesText is such as 943,718 B · 921.6 KiB.
+func bytesText(n int64) string {
+	exact := grouped(n) + " B"
+	const step = 1024
+	if n < step {
+		return exact
+	}
+	scaled, units := float64(n), "KMGTPE"
+	for scaled /= step; scaled >= step && len(units) > 1; scaled /= step {
+		units = units[1:]
+	}
+	return fmt.Sprintf("%s%s%.1f %ciB", exact, separator, scaled, units[0])
+}
+
+// secondsText is such as 943,718 s · 10d22h8m38s.
+func secondsText(n int64) string {
+	exact := grouped(n) + " s"
+	if n < 60 {
+		return exact
+	}
+	var text strings.Builder
+	for _, part := range []struct {
+		seconds int64
+		name    byte
+	}{{24 * 60 * 60, 'd'}, {60 * 60, 'h'}, {60, 'm'}, {1, 's'}} {
+		if whole := n / part.seconds; whole > 0 {
+			fmt.Fprintf(&text, "%d%c", whole, part.name)
+		}
+		n %= part.seconds
+	}
+	return exact + separator + text.String()
+}
+
+// grouped is the number with its thousands set apart.
+func grouped(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}
+
+// Printable is the text without what a terminal would take for a command, or would turn around.
+func Printable(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return text
+	}
+	return strconv.Quote(text)
+}

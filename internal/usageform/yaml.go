@@ -1,0 +1,117 @@
+package usageform
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+)
+
+// What stands around each answer in YAML. The end is a mark of YAML's, so that a document that has it is whole.
+const (
+	yamlBeginning = "---\niccid: "
+	yamlEnd       = "...\n"
+)
+
+// YAML is one document a device, the same that JSON has.
+var YAML = Form{Append: appendYAML, held: heldYAML}
+
+func appendYAML(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
+	document, err := protojson.Marshal(resp)
+	if err != nil {
+		return nil, err
+	}
+	node, err := yamlNode(json.NewDecoder(bytes.NewReader(document)))
+	if err != nil {
+		return nil, err
+	}
+	buffer := bytes.NewBuffer(append(text, "---\n"...))
+	encoder := yaml.NewEncoder(buffer)
+	encoder.SetIndent(2)
+	if err := errors.Join(encoder.Encode(node), encoder.Close()); err != nil {
+		return nil, err
+	}
+	return append(buffer.Bytes(), yamlEnd...), nil
+}
+
+// yamlNode takes over a value of JSON as it is, with the fields in their order.
+func yamlNode(from *json.Decoder) (*yaml.Node, error) {
+	token, err := from.Token()
+	if err != nil {
+		return nil, err
+	}
+	node := &yaml.Node{}
+	delimiter, nested := token.(json.Delim)
+	switch {
+	case !nested:
+		return node, node.Encode(token)
+	case delimiter == '{':
+		node.Kind = yaml.MappingNode
+	default:
+		node.Kind = yaml.SequenceNode
+	}
+	for from.More() {
+		if node.Kind == yaml.MappingNode {
+			key, err := yamlNode(from)
+			if err != nil {
+				return nil, err
+			}
+			node.Content = append(node.Content, key)
+		}
+		value, err := yamlNode(from)
+		if err != nil {
+			return nil, err
+		}
+		node.Content = append(node.Content, value)
+	}
+	_, err = from.Token() // the end of it
+	return node, err
+}
+
+// heldYAML takes a document for whole that has the mark of its end.
+func heldYAML(text io.Reader, _ int64, tell func(string) error) (end int64, err error) {
+	lines := bufio.NewReader(text)
+	document := "" // the beginning of it: two lines
+	for at, number := int64(0), 1; ; number++ {
+		line, err := lines.ReadString('\n')
+		at += int64(len(line))
+		if strings.Count(document, "\n") < 2 {
+			document += line
+		}
+		if errors.Is(err, io.EOF) {
+			return end, torn(document, yamlBeginning)
+		}
+		if err != nil {
+			return 0, err
+		}
+		if line != yamlEnd {
+			continue
+		}
+		if err := tellYAML(document, tell); err != nil {
+			return 0, fmt.Errorf("line %d: the document that ends there: %w", number, err)
+		}
+		document, end = "", at
+	}
+}
+
+// tellYAML reads the ICCID with which a document begins.
+func tellYAML(document string, tell func(string) error) error {
+	if !strings.HasPrefix(document, yamlBeginning) {
+		return errors.New("it does not begin with an ICCID")
+	}
+	var answer struct {
+		ICCID string `yaml:"iccid"`
+	}
+	if err := yaml.Unmarshal([]byte(document), &answer); err != nil {
+		return err
+	}
+	return tell(answer.ICCID)
+}
