@@ -131,6 +131,10 @@ release: ## Build a release into dist/: of the tag on this commit, else a snapsh
 	cp .cache/release/usage.protoset dist/
 	cd dist && sha256sum --check --quiet checksums.txt
 
+.PHONY: test-page
+test-page: ## Use the page at / in a real Chromium; SHOTS=dir keeps what it looks like (npm; installs Chromium where root may).
+	.ci/test-page
+
 .PHONY: release-test
 release-test: ## Build this commit's release twice, apart, and compare the two; try what is in it.
 	.ci/release-test

@@ -17,6 +17,7 @@ import (
 
 	"github.com/zoneusage/zoneusage/internal/logfile"
 	"github.com/zoneusage/zoneusage/internal/web"
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 	"github.com/zoneusage/zoneusage/service"
 )
 
@@ -97,7 +98,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		MaxConnectionAge: c.MaxConnectionAge,
 		CORSOrigins:      c.CORSOrigins,
 		LegacyDoor:       c.LegacyDoor || upstream.sandbox != nil,
-		Pages:            web.New(),
+		Pages:            c.pages(upstream),
 		Logger:           log,
 		AccessLog:        lines.Calls(),
 		LogFullICCIDs:    c.LogFullICCIDs,
@@ -117,6 +118,15 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 			showCalls(app.Stdout, grpcAddr, httpAddr)
 		}
 	})
+}
+
+// pages are what people see in a browser.
+func (c *serveCommand) pages(upstream *upstream) *web.Site {
+	opts := []web.Option{web.WithGRPCAddr(c.GRPCAddr)}
+	if upstream.sandbox != nil {
+		opts = append(opts, web.WithExamples(sandbox.Fleet()...))
+	}
+	return web.New(opts...)
 }
 
 // background runs a task until the function that it returns, which waits for its end.

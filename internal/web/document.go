@@ -35,6 +35,7 @@ func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	if d.policy != "" {
 		header.Set("Content-Security-Policy", d.policy)
+		header.Set("Referrer-Policy", "no-referrer") // the page's own link has an ICCID in it
 	}
 	content := d.content
 	if d.gzipped {

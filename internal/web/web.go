@@ -4,16 +4,27 @@ package web
 import (
 	"net/http"
 	"strings"
+
+	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
 // A Site is the pages. It implements service's Pages.
 type Site struct {
-	paths map[string]http.Handler // a path, or with a slash at its end all that are below
+	paths    map[string]http.Handler // a path, or with a slash at its end all that are below
+	examples []sandbox.Device        // none where a real Control Center answers
+	grpcPort string                  // empty where it is not known
 }
 
+// An Option says something of the service that its pages show.
+type Option func(*Site)
+
 // New makes the site.
-func New() *Site {
+func New(opts ...Option) *Site {
 	s := &Site{paths: map[string]http.Handler{}}
+	for _, opt := range opts {
+		opt(s)
+	}
+	s.addPage()
 	addDocs(s.paths)
 	return s
 }

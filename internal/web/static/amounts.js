@@ -1,0 +1,53 @@
+// Amounts are BigInt, as JSON has them: an int64 is a string, and a Number would lose digits above 2^53. null is what
+// Control Center did not report, which is not 0.
+
+export const kinds = [
+  { field: 'dataBytes', column: 'data_bytes', name: 'Data', way: '', unit: 'bytes', one: 'byte' },
+  { field: 'voiceMoSeconds', column: 'voice_mo_seconds', name: 'Voice', way: 'from the device', short: 'MO', unit: 'seconds', one: 'second' },
+  { field: 'voiceMtSeconds', column: 'voice_mt_seconds', name: 'Voice', way: 'to the device', short: 'MT', unit: 'seconds', one: 'second' },
+  { field: 'smsMoMessages', column: 'sms_mo_messages', name: 'SMS', way: 'from the device', short: 'MO', unit: 'messages', one: 'message' },
+  { field: 'smsMtMessages', column: 'sms_mt_messages', name: 'SMS', way: 'to the device', short: 'MT', unit: 'messages', one: 'message' },
+];
+
+// amount reads a field of a Usage.
+export function amount(usage, kind) {
+  const text = usage?.[kind.field];
+  return text == null ? null : BigInt(text);
+}
+
+const grouped = (value) => value.toLocaleString('en-GB');
+
+// exact is the amount to the last digit.
+export const exact = (value, kind) => `${grouped(value)} ${value === 1n ? kind.one : kind.unit}`;
+
+// human is the amount as people say it, and says where it is rounded.
+export function human(value, kind) {
+  switch (kind.unit) {
+    case 'bytes': return bytes(value);
+    case 'seconds': return duration(value);
+    default: return grouped(value);
+  }
+}
+
+const sizes = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+
+function bytes(value) {
+  let power = 0;
+  while (power < sizes.length - 1 && value >= 1n << BigInt(10 * (power + 1))) power++;
+  if (power === 0) return `${value} B`;
+  const size = 1n << BigInt(10 * power);
+  const tenths = (value * 10n + size / 2n) / size;
+  const rounded = tenths * size !== value * 10n;
+  return `${rounded ? '≈ ' : ''}${grouped(tenths / 10n)}.${tenths % 10n} ${sizes[power]}`;
+}
+
+function duration(value) {
+  const parts = [[value / 3600n, 'h'], [(value / 60n) % 60n, 'min'], [value % 60n, 's']];
+  const told = parts.filter(([count]) => count > 0n).map(([count, unit]) => `${grouped(count)} ${unit}`);
+  return told.join(' ') || '0 s';
+}
+
+// share is how much of the greatest a value is, in percent. It is for a drawing, which needs no more digits.
+export const share = (value, greatest) => (greatest > 0n ? Number((value * 10000n) / greatest) / 100 : 0);
+
+export const greatest = (values) => values.reduce((most, value) => (value != null && value > most ? value : most), 0n);

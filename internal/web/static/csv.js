@@ -1,0 +1,28 @@
+import { kinds } from './amounts.js';
+
+const usageColumns = ['data_bytes', 'voice_mt_seconds', 'voice_mo_seconds', 'sms_mt_messages', 'sms_mo_messages'];
+const head = ['iccid', 'timestamp', 'cycle_start_time', 'cycle_end_time', 'rate_plan', 'rate_plan_version', 'zone', ...usageColumns];
+
+// quoted is a field as RFC 4180 has it.
+const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+
+// csvOf writes an answer as a line a zone, each value as JSON has it and what was not reported empty.
+export function csvOf(answer) {
+  const same = [answer.iccid, answer.timestamp, answer.billingCycle.startTime, answer.billingCycle.endTime];
+  const lines = (answer.ratePlanUsages ?? []).flatMap((plan) => {
+    const zones = plan.zoneUsages?.length ? plan.zoneUsages : [{}];
+    return zones.map((zone) => [...same, plan.ratePlan, String(plan.ratePlanVersion ?? 0), zone.zone ?? '',
+      ...usageColumns.map((column) => zone.usage?.[kinds.find((kind) => kind.column === column).field] ?? '')]);
+  });
+  return [head, ...lines].map((line) => `${line.map(quoted).join(',')}\r\n`).join('');
+}
+
+// saveCSV has the browser save the answer.
+export function saveCSV(answer) {
+  const url = URL.createObjectURL(new Blob([csvOf(answer)], { type: 'text/csv;charset=utf-8' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = `usage-${answer.iccid}-${answer.billingCycle.startTime.slice(0, 10)}.csv`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser reads it after the click
+}

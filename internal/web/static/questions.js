@@ -1,0 +1,58 @@
+// A question is the query string of the page's link: the ICCID, and the rest as REST takes it. What is in it goes to the
+// service as it stands, so that a misspelt parameter is refused here too and does not answer another question.
+
+export const fields = ['iccid', 'cycleStartDate', 'ratePlan', 'zone', 'account'];
+
+export function fromLink(search) {
+  const rest = new URLSearchParams();
+  let iccid = '';
+  for (const [name, value] of new URLSearchParams(search)) {
+    if (name === 'iccid' && !iccid) iccid = value.trim();
+    else if (value !== '' || !fields.includes(name)) rest.append(name, value);
+  }
+  return { iccid, rest };
+}
+
+export function fromForm(form) {
+  const link = new URLSearchParams();
+  for (const name of fields) link.append(name, form.elements[name].value);
+  return fromLink(link);
+}
+
+// inCycle is the same question about the cycle that holds a day.
+export function inCycle(question, day) {
+  const rest = new URLSearchParams(question.rest);
+  rest.set('cycleStartDate', day);
+  return { iccid: question.iccid, rest };
+}
+
+const written = (parameters) => parameters.toString().replaceAll('+', '%20');
+
+export function linkOf(question) {
+  if (!question.iccid) return '/';
+  return `/?${written(new URLSearchParams([['iccid', question.iccid], ...question.rest]))}`;
+}
+
+// pathOf is REST's path and query.
+export function pathOf(question, fresh = false) {
+  const rest = new URLSearchParams(question.rest);
+  if (fresh) rest.set('maxAge', '0s');
+  const query = written(rest);
+  return `/v1/devices/${encodeURIComponent(question.iccid)}/usageInZone${query && `?${query}`}`;
+}
+
+const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+const bearer = (token) => (token ? ' -H "Authorization: Bearer $TOKEN"' : '');
+
+export const asCurl = (question, withToken) => `curl${bearer(withToken)} ${quoted(location.origin + pathOf(question))}`;
+
+const contractNames = { cycleStartDate: 'cycle_start_date', ratePlan: 'rate_plan', maxAge: 'max_age' };
+
+export function asGrpcurl(question, withToken) {
+  const message = { iccid: question.iccid };
+  for (const [name, value] of question.rest) message[contractNames[name] ?? name] = value;
+  const port = document.querySelector('meta[name=grpc-port]').content || 'GRPC_PORT';
+  const plaintext = location.protocol === 'http:' ? ' -plaintext' : '';
+  return `grpcurl${plaintext}${bearer(withToken)} -d ${quoted(JSON.stringify(message))} \\\n` +
+    `  ${location.hostname}:${port} jasper.usage.v1.UsageService/GetDeviceUsageInZone`;
+}
