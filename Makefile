@@ -98,8 +98,9 @@ build: ## Build bin/zoneusage.
 	CGO_ENABLED=0 go build -trimpath -o bin/zoneusage ./cmd/zoneusage
 
 .PHONY: test-clients
-test-clients: ## Run the clients of examples/, in Go, Python, Node and Ruby, and grpcurl against a started service.
+test-clients: ## Run the clients of examples/, in Go, Python, Node, TypeScript and Ruby, and grpcurl against a started service.
 	.ci/test-clients
+	$(MAKE) test-openapi-clients
 
 .PHONY: image-test
 image-test: ## Build the Dockerfile with buildah and run its image (Linux, root).

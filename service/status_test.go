@@ -15,9 +15,9 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// Every reason has a code and a text, and stands in the README's table.
+// Every reason has a code and a text, and stands in the table of docs/errors.md.
 func TestEveryReasonIsPublic(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+	table, err := os.ReadFile("../docs/errors.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,8 +29,8 @@ func TestEveryReasonIsPublic(t *testing.T) {
 		if seen, ok := public[reason]; !ok || seen.code == 0 || seen.text == "" {
 			t.Errorf("%s: %v", name, seen)
 		}
-		if row := "| `" + strings.TrimPrefix(name, "ERROR_REASON_") + "` |"; !strings.Contains(string(readme), row) {
-			t.Errorf("the README has no row %s", row)
+		if row := "| `" + strings.TrimPrefix(name, "ERROR_REASON_") + "` |"; !strings.Contains(string(table), row) {
+			t.Errorf("docs/errors.md has no row %s", row)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,43 +14,76 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// readme gives the README's blocks that begin so, in their order.
-func readme(t *testing.T, opening string) []string {
+// The documents that show calls and what they answer.
+const (
+	readmeFile   = "../../README.md"
+	contractFile = "../../docs/contract.md"
+)
+
+// blocks gives a document's blocks that begin so, in their order.
+func blocks(t *testing.T, file, opening string) []string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var blocks []string
+	var found []string
 	for _, block := range strings.Split(string(text), "\n```"+opening+"\n")[1:] {
-		code, _, found := strings.Cut(block, "\n```\n")
-		if !found {
+		code, _, ended := strings.Cut(block, "\n```\n")
+		if !ended {
 			t.Fatalf("a block %s has no end", opening)
 		}
-		blocks = append(blocks, code+"\n")
+		found = append(found, code+"\n")
 	}
-	return blocks
+	return found
 }
 
-// The README's first screen shows what the two calls answer.
-func TestTheREADMEShowsTheVendorsExample(t *testing.T) {
-	blocks := readme(t, "console")
-	if len(blocks) != 2 {
-		t.Fatalf("the README has %d console blocks, want one of grpcurl and one of curl", len(blocks))
-	}
-	for _, block := range blocks {
-		call, output, _ := strings.Cut(block, "\n")
-		got := parse(t, []byte(output))
-		ignoreTimes := protocmp.IgnoreFields(&usagev1.GetDeviceUsageInZoneResponse{}, "timestamp", "billing_cycle")
-		if diff := cmp.Diff(vendorExample(), got, protocmp.Transform(), ignoreTimes); diff != "" {
-			t.Errorf("%s (-want +got)\n%s", call, diff)
+// The documents show what the calls answer.
+func TestTheDocumentsShowTheVendorsExample(t *testing.T) {
+	for file, calls := range map[string][]string{readmeFile: {"curl"}, contractFile: {"grpcurl", "curl"}} {
+		shown := slices.DeleteFunc(blocks(t, file, "console"), func(block string) bool { return strings.HasPrefix(block, "$ go run") })
+		if len(shown) != len(calls) {
+			t.Fatalf("%s has %d calls, want %v", file, len(shown), calls)
+		}
+		for i, block := range shown {
+			call, output, _ := strings.Cut(block, "\n")
+			if !strings.HasPrefix(call, "$ "+calls[i]+" ") {
+				t.Errorf("%s: call %d is %s, want one of %s", file, i, call, calls[i])
+			}
+			got := parse(t, []byte(output))
+			ignoreTimes := protocmp.IgnoreFields(&usagev1.GetDeviceUsageInZoneResponse{}, "timestamp", "billing_cycle")
+			if diff := cmp.Diff(vendorExample(), got, protocmp.Transform(), ignoreTimes); diff != "" {
+				t.Errorf("%s: %s (-want +got)\n%s", file, call, diff)
+			}
 		}
 	}
 }
 
-// The README's program compiles and prints what the README says.
-func TestTheREADMEsProgram(t *testing.T) {
-	program, want := readme(t, "go")[0], readme(t, "text")[0]
+// The README's table is the one that get prints.
+func TestTheREADMEShowsWhatGetPrints(t *testing.T) {
+	want, found := "", false
+	for _, block := range blocks(t, readmeFile, "console") {
+		if table, ok := strings.CutPrefix(block, "$ go run ./cmd/zoneusage get 8988217755520000031\n"); ok {
+			want, found = table, true
+		}
+	}
+	if !found {
+		t.Fatal("the README does not show get")
+	}
+	_, grpcAddr, _ := serve(t, nil)
+	got, err := command(t.Context(), "get", "--addr", grpcAddr, "8988217755520000031").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := func(text string) string { _, table, _ := strings.Cut(text, "\n\n"); return table } // times stand above
+	if diff := cmp.Diff(rows(want), rows(string(got))); diff != "" {
+		t.Errorf("(-README +got)\n%s", diff)
+	}
+}
+
+// The contract's program compiles and prints what is said there.
+func TestTheContractsProgram(t *testing.T) {
+	program, want := blocks(t, contractFile, "go")[0], blocks(t, contractFile, "text")[0]
 	_, grpcAddr, _ := serve(t, nil)
 	file := filepath.Join(t.TempDir(), "main.go")
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(program, "127.0.0.1:9090", grpcAddr)), 0o600); err != nil {
