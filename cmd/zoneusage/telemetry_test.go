@@ -72,7 +72,7 @@ func TestThereNeedBeNoAdminDoor(t *testing.T) {
 		t.Errorf("its address is %q", addr)
 	}
 	get(t, request(t, url+usagePath))
-	get(t, request(t, url+"/"))
+	get(t, request(t, url+"/nowhere"))
 	if line := p.logged(t, "call"); line["code"] != "NotFound" {
 		t.Errorf("%v", line)
 	}
