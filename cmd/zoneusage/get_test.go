@@ -68,11 +68,11 @@ func TestGetPrintsTheVendorsExample(t *testing.T) {
 	}
 	check(exampleTable, vendorDevice)
 	const header = "iccid,timestamp,cycle_start_time,cycle_end_time,rate_plan,rate_plan_version,zone," +
-		"data_bytes,voice_mt_seconds,voice_mo_seconds,sms_mt_messages,sms_mo_messages\n"
+		"data_bytes,voice_mt_seconds,voice_mo_seconds,sms_mt_messages,sms_mo_messages,device_rows\n"
 	const times = ",2016-11-10T05:31:17.557Z,2016-10-31T10:30:00Z,2016-11-30T10:29:59Z,"
-	check(header+vendorDevice+times+"Rate Plan B,2,default zone,943718,,943718,,\n",
+	check(header+vendorDevice+times+"Rate Plan B,2,default zone,943718,,943718,,,1\n",
 		vendorDevice, "--output=csv", "--rate-plan=Rate Plan B", "--zone=default zone", "--cycle-start-date=2016-11-10", "--max-age=0s")
-	check(header+zerosDevice+times+"Rate Plan B,2,Zone A,,0,,,0\n"+zerosDevice+times+"Rate Plan B,2,default zone,0,,0,0,\n",
+	check(header+zerosDevice+times+"Rate Plan B,2,Zone A,,0,,,0,2\n"+zerosDevice+times+"Rate Plan B,2,default zone,0,,0,0,,2\n",
 		zerosDevice, "--output=csv")
 
 	code, got, stderr := ask(t, nil, "", vendorDevice, "--output=json", "--addr", addr)

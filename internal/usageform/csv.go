@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,12 +18,13 @@ import (
 
 var columns = []string{
 	"iccid", "timestamp", "cycle_start_time", "cycle_end_time", "rate_plan", "rate_plan_version", "zone",
-	"data_bytes", "voice_mt_seconds", "voice_mo_seconds", "sms_mt_messages", "sms_mo_messages",
+	"data_bytes", "voice_mt_seconds", "voice_mo_seconds", "sms_mt_messages", "sms_mo_messages", "device_rows",
 }
 
 // CSV is one row a zone, an empty cell for what was not reported. A rate plan without zones has a row without a zone, and a
-// device without usage one without a rate plan: it was asked, and has an answer. Names stand as Control Center gives them,
-// also those that begin as a spreadsheet's formula does.
+// device without usage one without a rate plan: it was asked, and has an answer. How many rows the device has is in each of
+// them, because nothing else would tell that a file was cut off between two. Names stand as Control Center gives them, also
+// those that begin as a spreadsheet's formula does.
 var CSV = Form{Header: strings.Join(columns, ",") + "\n", Append: appendCSV, held: heldCSV}
 
 func appendCSV(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
@@ -29,8 +32,9 @@ func appendCSV(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte,
 	rows := csv.NewWriter(buffer)
 	device := []string{resp.GetIccid(), timeText(resp.GetTimestamp()),
 		timeText(resp.GetBillingCycle().GetStartTime()), timeText(resp.GetBillingCycle().GetEndTime())}
+	count := strconv.Itoa(rowsOf(resp))
 	write := func(plan, version, zone string, usage *usagev1.Usage) {
-		_ = rows.Write(append(append(device[:4:4], plan, version, zone), cells(usage)...)) // Error has what fails
+		_ = rows.Write(slices.Concat(device, []string{plan, version, zone}, cells(usage), []string{count})) // Error has what fails
 	}
 	for _, plan := range resp.GetRatePlanUsages() {
 		version := strconv.Itoa(int(plan.GetRatePlanVersion()))
@@ -46,6 +50,15 @@ func appendCSV(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte,
 	}
 	rows.Flush()
 	return buffer.Bytes(), rows.Error()
+}
+
+// rowsOf is how many rows an answer has.
+func rowsOf(resp *usagev1.GetDeviceUsageInZoneResponse) int {
+	n := 0
+	for _, plan := range resp.GetRatePlanUsages() {
+		n += max(len(plan.GetZoneUsages()), 1)
+	}
+	return max(n, 1)
 }
 
 func cells(usage *usagev1.Usage) []string {
@@ -70,28 +83,48 @@ func timeText(at *timestamppb.Timestamp) string {
 	return at.AsTime().Format(time.RFC3339Nano)
 }
 
-// heldCSV takes a device for whole when a row of another one follows: how many rows it has, nothing tells. So the last one is
-// asked about again.
+// heldCSV takes a device for whole that has as many rows as its rows say.
 func heldCSV(text io.Reader, size int64, tell func(string) error) (end int64, err error) {
-	rows := csv.NewReader(text)
+	from := &lastByte{Reader: text}
+	rows := csv.NewReader(from)
 	rows.FieldsPerRecord = len(columns)
 	rows.ReuseRecord = true
-	last := "" // the device of the row before
+	device, count := "", 0 // whose rows these are, and how many came
 	for {
-		begin := rows.InputOffset()
 		row, err := rows.Read()
+		at := rows.InputOffset()
 		switch {
-		case errors.Is(err, io.EOF) || (err != nil && rows.InputOffset() == size): // or the last row is torn
+		case errors.Is(err, io.EOF) || (at == size && (err != nil || from.byte != '\n')): // or the last row is torn
 			return end, nil
 		case err != nil:
 			return 0, err
-		case row[0] == last:
-			continue
-		case last != "":
-			if err := tell(last); err != nil {
-				return 0, err
-			}
+		case count == 0:
+			device = strings.Clone(row[0])
+		case row[0] != device:
+			return 0, fmt.Errorf("it has only %d rows of the device %s", count, device)
 		}
-		last, end = strings.Clone(row[0]), begin
+		count++
+		if row[len(row)-1] != strconv.Itoa(count) {
+			continue
+		}
+		if err := tell(device); err != nil {
+			return 0, err
+		}
+		end, count = at, 0
 	}
+}
+
+// A lastByte knows the last byte that was read: a row that ends with the file, and not with a line, is torn.
+type lastByte struct {
+	io.Reader
+	byte byte
+}
+
+// Read implements io.Reader.
+func (r *lastByte) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if n > 0 {
+		r.byte = p[n-1]
+	}
+	return n, err
 }

@@ -73,6 +73,9 @@ func answers() []*response {
 	}
 }
 
+// forms are those that can be gone on with.
+var forms = map[string]usageform.Form{"json": usageform.JSON, "csv": usageform.CSV, "yaml": usageform.YAML}
+
 func write(t *testing.T, form usageform.Form, answers ...*response) string {
 	t.Helper()
 	text := []byte(form.Header)
@@ -126,15 +129,18 @@ func TestCSVHasEveryZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]string{strings.Split(strings.TrimSpace(usageform.CSV.Header), ",")}
+	rowCount := map[string][]string{
+		"8988217755520000031": {"2"}, "8999901000000000126": {"1"}, "8999901000000000068": {"2"}, "89999010000000000109": {"6"},
+	}
 	for _, resp := range answers() {
 		device := []string{resp.GetIccid(), "2016-11-10T05:31:17.557Z", "2016-10-31T10:30:00Z", "2016-11-30T10:29:59Z"}
 		if len(resp.GetRatePlanUsages()) == 0 {
-			want = append(want, slices.Concat(device, make([]string, 8)))
+			want = append(want, slices.Concat(device, make([]string, 8), []string{"1"}))
 		}
 		for _, plan := range resp.GetRatePlanUsages() {
 			named := slices.Concat(device, []string{plan.GetRatePlan(), strconv.Itoa(int(plan.GetRatePlanVersion()))})
 			if len(plan.GetZoneUsages()) == 0 {
-				want = append(want, slices.Concat(named, make([]string, 6)))
+				want = append(want, slices.Concat(named, make([]string, 6), rowCount[resp.GetIccid()]))
 			}
 			for _, zone := range plan.GetZoneUsages() {
 				row := slices.Concat(named, []string{zone.GetZone()})
@@ -147,7 +153,7 @@ func TestCSVHasEveryZone(t *testing.T) {
 					}
 					row = append(row, cell)
 				}
-				want = append(want, row)
+				want = append(want, append(row, rowCount[resp.GetIccid()]...))
 			}
 		}
 	}
@@ -158,7 +164,7 @@ func TestCSVHasEveryZone(t *testing.T) {
 
 // Wherever a file is cut off, going on with it makes it the whole one: no device is missing, none is in it twice.
 func TestAFileCutOffAnywhereIsGoneOnWith(t *testing.T) {
-	for name, form := range map[string]usageform.Form{"json": usageform.JSON, "csv": usageform.CSV, "yaml": usageform.YAML} {
+	for name, form := range forms {
 		t.Run(name, func(t *testing.T) {
 			whole := write(t, form, answers()...)
 			var pieces []string
@@ -215,16 +221,17 @@ func size(t *testing.T, file *os.File) int64 {
 	return info.Size()
 }
 
-// A whole file has nothing to be asked again, but for CSV's last device: nothing tells how many rows it has.
+// A whole file has nothing to be asked again.
 func TestAWholeFileIsLeftAsItIs(t *testing.T) {
-	for name, test := range map[string]struct {
-		form usageform.Form
-		held int
-	}{"json": {usageform.JSON, 6}, "csv": {usageform.CSV, 5}, "yaml": {usageform.YAML, 6}} {
+	for name, form := range forms {
 		t.Run(name, func(t *testing.T) {
-			known := resume(t, test.form, filepath.Join(t.TempDir(), "usage"), write(t, test.form, answers()...))
-			if known.Len() != test.held {
-				t.Errorf("%d devices are held, want %d", known.Len(), test.held)
+			path, whole := filepath.Join(t.TempDir(), "usage"), write(t, form, answers()...)
+			known := resume(t, form, path, whole)
+			if known.Len() != len(answers()) {
+				t.Errorf("%d devices are held, want %d", known.Len(), len(answers()))
+			}
+			if content, err := os.ReadFile(path); err != nil || string(content) != whole {
+				t.Errorf("%v\n%s", err, content)
 			}
 		})
 	}
@@ -249,6 +256,7 @@ func TestAnotherFileIsLeftAsItIs(t *testing.T) {
 		"no ICCID":               {usageform.JSON, "{}\n", "an ICCID is required"},
 		"a device twice":         {usageform.JSON, device + device, "line 2: it holds the device 8988217755520000031 twice"},
 		"a device apart":         {usageform.CSV, usageform.CSV.Header + row + other + row + other, "twice"},
+		"rows are missing":       {usageform.CSV, usageform.CSV.Header + strings.SplitAfter(row, "\n")[0] + other, "only 1 rows of the device 8988217755520000031"},
 		"a short row inside":     {usageform.CSV, usageform.CSV.Header + "8988217755520000031,1\n" + row, "wrong number of fields"},
 		"JSON as CSV":            {usageform.CSV, device, "it does not begin with"},
 		"CSV as YAML":            {usageform.YAML, usageform.CSV.Header + row, "it ends with"},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -152,7 +153,7 @@ func wantCSV(t *testing.T, answer []byte) [][]string {
 		t.Fatal(err)
 	}
 	want := [][]string{strings.Split("iccid,timestamp,cycle_start_time,cycle_end_time,rate_plan,rate_plan_version,zone,"+
-		"data_bytes,voice_mt_seconds,voice_mo_seconds,sms_mt_messages,sms_mo_messages", ",")}
+		"data_bytes,voice_mt_seconds,voice_mo_seconds,sms_mt_messages,sms_mo_messages,device_rows", ",")}
 	for _, plan := range a.RatePlanUsages {
 		row := []string{a.ICCID, a.Timestamp, a.BillingCycle.StartTime, a.BillingCycle.EndTime, plan.RatePlan, plan.RatePlanVersion.String()}
 		if len(plan.ZoneUsages) == 0 {
@@ -162,6 +163,9 @@ func wantCSV(t *testing.T, answer []byte) [][]string {
 			u := zone.Usage
 			want = append(want, append(slices.Clone(row), zone.Zone, u.DataBytes, u.VoiceMtSeconds, u.VoiceMoSeconds, u.SmsMtMessages, u.SmsMoMessages))
 		}
+	}
+	for i := range want[1:] {
+		want[i+1] = append(want[i+1], strconv.Itoa(len(want)-1))
 	}
 	return want
 }

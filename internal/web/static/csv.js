@@ -1,20 +1,21 @@
 import { kinds } from './amounts.js';
 
 const usageColumns = ['data_bytes', 'voice_mt_seconds', 'voice_mo_seconds', 'sms_mt_messages', 'sms_mo_messages'];
-const head = ['iccid', 'timestamp', 'cycle_start_time', 'cycle_end_time', 'rate_plan', 'rate_plan_version', 'zone', ...usageColumns];
+const head = ['iccid', 'timestamp', 'cycle_start_time', 'cycle_end_time', 'rate_plan', 'rate_plan_version', 'zone', ...usageColumns, 'device_rows'];
 
 // quoted is a field as RFC 4180 has it.
 const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
-// csvOf writes an answer as a line a zone, each value as JSON has it and what was not reported empty.
+// csvOf writes an answer as `zoneusage get` does: a line a zone, each value as JSON has it and what was not reported empty.
 export function csvOf(answer) {
   const same = [answer.iccid, answer.timestamp, answer.billingCycle.startTime, answer.billingCycle.endTime];
-  const lines = (answer.ratePlanUsages ?? []).flatMap((plan) => {
+  const plans = answer.ratePlanUsages?.length ? answer.ratePlanUsages : [{}];
+  const rows = plans.flatMap((plan) => {
     const zones = plan.zoneUsages?.length ? plan.zoneUsages : [{}];
-    return zones.map((zone) => [...same, plan.ratePlan, String(plan.ratePlanVersion ?? 0), zone.zone ?? '',
+    return zones.map((zone) => [...same, plan.ratePlan ?? '', plan.ratePlanVersion === undefined ? '' : String(plan.ratePlanVersion), zone.zone ?? '',
       ...usageColumns.map((column) => zone.usage?.[kinds.find((kind) => kind.column === column).field] ?? '')]);
   });
-  return [head, ...lines].map((line) => `${line.map(quoted).join(',')}\r\n`).join('');
+  return [head, ...rows.map((row) => [...row, String(rows.length)])].map((row) => `${row.map(quoted).join(',')}\n`).join('');
 }
 
 // saveCSV has the browser save the answer.
