@@ -4,6 +4,7 @@ import (
 	"time"
 	"unsafe"
 
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -25,12 +26,12 @@ const (
 // device, or what cannot be passed on. It does not change. The forms are made once, when Control Center has answered, which it
 // does about once a second: to make them with each reply would cost more than all the rest of it.
 type answer struct {
-	message []byte    // the response as gRPC sends it
-	json    []byte    // and as REST does
-	err     error     // in place of both; beside the message where the totals alone are no numbers, which it lacks then
-	sent    time.Time // when Control Center was asked, by this machine's clock: the answer is no older
-	ends    time.Time // when its cycle ends, by the same clock; zero where it was over before
-	current bool      // it is about the current cycle
+	message mem.SliceBuffer // the response as gRPC sends it
+	json    []byte          // and as REST does
+	err     error           // in place of both; beside the message where the totals alone are no numbers, which it lacks then
+	sent    time.Time       // when Control Center was asked, by this machine's clock: the answer is no older
+	ends    time.Time       // when its cycle ends, by the same clock; zero where it was over before
+	current bool            // it is about the current cycle
 	noUsage jasperclient.NoUsage
 }
 

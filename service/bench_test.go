@@ -117,10 +117,11 @@ func BenchmarkPassage(b *testing.B) {
 	rec.iccid = benchedICCID
 	header := metadata.MD{"user-agent": {"bench"}}
 	ctx := peer.NewContext(b.Context(), &peer.Peer{Addr: namedAddr{text: "127.0.0.1:12345", host: "127.0.0.1"}})
+	reply := newReplyHeader()
 	account, q := service.account(""), question{query: jasperclient.UsageQuery{ICCID: benchedICCID}}
 	for name, work := range map[string]func(){
 		"record":     func() { newRecord(ctx, rec.method, header) },
-		"header":     func() { rec.header() },
+		"header":     func() { reply.of(rec) },
 		"doorkeeper": func() { _ = way.keeper.let(rec, rec, req) },
 		"deadline":   func() { way.limit(rec, rec) },
 		"validate":   func() { _, _ = validate(rec, req) },

@@ -25,7 +25,7 @@ func newGateway(way *passage) (*gateway, error) {
 	g := &gateway{way: way}
 	g.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, answerJSON{&runtime.JSONPb{}}),
-		runtime.WithForwardResponseRewriter(func(ctx context.Context, _ proto.Message) (any, error) { return recordOf(ctx).reply, nil }),
+		runtime.WithForwardResponseRewriter(func(ctx context.Context, _ proto.Message) (any, error) { return recordOf(ctx).answer, nil }),
 		runtime.WithForwardResponseOption(writeHeader),
 		runtime.WithIncomingHeaderMatcher(none), // the record has them
 		runtime.WithOutgoingHeaderMatcher(none),
@@ -49,7 +49,7 @@ type inProcess struct{ way *passage }
 // Invoke implements grpc.ClientConnInterface. The reply stays in the record, as the bytes that are to be written.
 func (c inProcess) Invoke(ctx context.Context, _ string, args, _ any, _ ...grpc.CallOption) (err error) {
 	rec := recordOf(ctx)
-	rec.reply, err = c.way.ask(ctx, rec, args.(*usagev1.GetDeviceUsageInZoneRequest))
+	rec.answer, err = c.way.ask(ctx, rec, args.(*usagev1.GetDeviceUsageInZoneRequest))
 	return err
 }
 

@@ -50,11 +50,17 @@ func (d grpcDoor) getDeviceUsageInZone(
 	if err != nil {
 		return nil, withTrailer(ctx, rec, err)
 	}
-	// Sent at once, and not set to be sent with the message, because grpc-go copies what is set.
-	if err := grpc.SendHeader(ctx, rec.header()); err != nil {
+	if err := sendHeader(ctx, rec); err != nil {
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
 	}
 	return reply, nil
+}
+
+// sendHeader sends a reply's header at once, and does not set it to be sent with the message, because grpc-go copies what is set.
+func sendHeader(ctx context.Context, rec *record) error {
+	header := sentHeaders.Get().(*replyHeader)
+	defer sentHeaders.Put(header)
+	return grpc.SendHeader(ctx, header.of(rec))
 }
 
 // other is what the calls of health pass.
@@ -71,7 +77,7 @@ func (d grpcDoor) other(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h
 		d.log.tell(rec, time.Now(), err)
 		return nil, withTrailer(ctx, rec, err)
 	}
-	if err := grpc.SetHeader(ctx, rec.header()); err != nil {
+	if err := grpc.SetHeader(ctx, newReplyHeader().of(rec)); err != nil {
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
 	}
 	return handler(ctx, req)
@@ -80,7 +86,7 @@ func (d grpcDoor) other(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h
 // withTrailer sends what a failed call's caller is told beside its status: its gRPC library, where it retries, waits as long as
 // the pushback says. Nothing of it is a header, because to a call that has got a header no library makes another attempt.
 func withTrailer(ctx context.Context, rec *record, failed error) error {
-	trailer := rec.header()
+	trailer := newReplyHeader().of(rec)
 	if delay, ok := retryDelay(status.Convert(failed)); ok {
 		trailer.Set("grpc-retry-pushback-ms", strconv.FormatInt(delay.Milliseconds(), 10))
 	}
@@ -95,7 +101,7 @@ type answerCodec struct{ encoding.CodecV2 }
 // Marshal implements encoding.CodecV2.
 func (c answerCodec) Marshal(v any) (mem.BufferSlice, error) {
 	if kept, ok := v.(*answer); ok {
-		return mem.BufferSlice{mem.SliceBuffer(kept.message)}, nil
+		return mem.BufferSlice{&kept.message}, nil
 	}
 	return c.CodecV2.Marshal(v)
 }

@@ -62,10 +62,9 @@ type record struct {
 	attempts int           // how often Control Center was asked
 	traceID  string        // of a sampled trace
 
-	reply  *answer       // to a question through the gateway
+	answer *answer       // to a question through the gateway
 	told   string        // the source, as the caller is told
 	age    time.Duration // of a reply that was kept
-	values [4]string     // of the reply's header
 
 	awaits     context.Context // the handler's, while the call's message is awaited
 	prev, next *record         // those that are awaited too

@@ -98,7 +98,7 @@ func (s *UsageService) GetDeviceUsageInZone(
 	if err != nil {
 		return nil, withTrailer(ctx, rec, err)
 	}
-	if err := grpc.SetHeader(ctx, rec.header()); err != nil {
+	if err := grpc.SetHeader(ctx, newReplyHeader().of(rec)); err != nil {
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
 	}
 	return reply.response()

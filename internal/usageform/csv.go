@@ -93,8 +93,9 @@ func heldCSV(text io.Reader, size int64, tell func(string) error) (end int64, er
 	for {
 		row, err := rows.Read()
 		at := rows.InputOffset()
+		over := errors.Is(err, io.EOF) || (at == size && (err != nil || from.byte != '\n')) // or the last row is torn
 		switch {
-		case errors.Is(err, io.EOF) || (at == size && (err != nil || from.byte != '\n')): // or the last row is torn
+		case over:
 			return end, nil
 		case err != nil:
 			return 0, err
