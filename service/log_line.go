@@ -115,9 +115,9 @@ func isPlain(value string) bool {
 
 // iccid adds the ICCID that the caller sent, which is mostly one.
 func (l *logLine) iccid(key, sent string) {
-	if _, err := jasperclient.ParseICCID(sent); err == nil && !l.whole {
+	if iccid, err := jasperclient.ParseICCID(sent); err == nil && !l.whole {
 		l.text = append(append(l.text, key...), masked...)
-		l.constant("", sent[len(sent)-shownDigits:])
+		l.constant("", string(iccid[len(iccid)-shownDigits:])) // of the digits: what was sent may end with lines of spaces
 		return
 	}
 	if !l.whole {

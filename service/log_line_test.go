@@ -14,6 +14,17 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
+// What surrounds an ICCID is nothing of the log's: a caller could write lines of its own.
+func TestTheICCIDInALineIsDigits(t *testing.T) {
+	for _, sent := range []string{"8988217755520000031", "8988217755520000031F", "\n\n\n\n8988217755520000031\n\n\n\n", "8988217755520000031\u3000\u0085"} {
+		line := logLine{}
+		line.call(&record{iccid: sent}, time.Now(), nil)
+		if got := decoded(t, line.text)["iccid"]; got != "…0031" || bytes.Count(line.text, []byte("\n")) != 1 {
+			t.Errorf("%q is %q in %q", sent, got, line.text)
+		}
+	}
+}
+
 // A line is what slog's own handler writes of the same attributes, whatever callers send.
 func TestALineIsAsSlogWritesIt(t *testing.T) {
 	start := time.Now().Add(-1500 * time.Microsecond).Round(0)

@@ -28,9 +28,7 @@ func addDocs(paths map[string]http.Handler) {
 	paths["/docs/start.js"] = newDocument(embedded(docs, "docs/start.js"), script)
 	paths["/docs/favicon-32x32.png"] = newDocument(embedded(static.FS, "favicon-32x32.png"), "image/png")
 	for name, contentType := range map[string]string{"swagger-ui.css": style, "swagger-ui-bundle.js": script} {
-		file := newDocument(embedded(static.FS, name+".gz"), contentType)
-		file.gzipped = true
-		paths["/docs/"+name] = file
+		paths["/docs/"+name] = newPackedDocument(embedded(static.FS, name+".gz"), contentType)
 	}
 }
 

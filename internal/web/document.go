@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
-	"strings"
+	"sync"
 	"time"
+
+	"github.com/zoneusage/zoneusage/internal/gzipped"
 )
 
 // A document is one that does not change while the service runs.
@@ -16,8 +18,11 @@ type document struct {
 	content     []byte
 	contentType string
 	policy      string // Content-Security-Policy; empty for what is no page
-	gzipped     bool   // as the content is
 	etag        string
+
+	// plain is the content unpacked, for those who do not take gzip; nil where the content is not packed. It is there once, or
+	// whoever asks and does not read could have any number of them.
+	plain func() []byte
 }
 
 func newDocument(content []byte, contentType string) document {
@@ -38,27 +43,31 @@ func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header.Set("Referrer-Policy", "no-referrer") // the page's own link has an ICCID in it
 	}
 	content := d.content
-	if d.gzipped {
+	if d.plain != nil {
 		header.Set("Vary", "Accept-Encoding")
-		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if gzipped.Accepted(r.Header) {
 			header.Set("Content-Encoding", "gzip")
 		} else {
 			header.Set("Etag", "W/"+d.etag)
-			var err error
-			if content, err = gunzip(content); err != nil {
-				http.Error(w, "the file is damaged", http.StatusInternalServerError)
-				return
-			}
+			content = d.plain()
 		}
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// gunzip unpacks a file.
-func gunzip(content []byte) ([]byte, error) {
-	reader, err := gzip.NewReader(bytes.NewReader(content))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(reader)
+// newPackedDocument is that of a file packed with gzip.
+func newPackedDocument(packed []byte, contentType string) document {
+	d := newDocument(packed, contentType)
+	d.plain = sync.OnceValue(func() []byte {
+		reader, err := gzip.NewReader(bytes.NewReader(packed))
+		if err != nil {
+			panic(err) // it is part of the program, and of every test
+		}
+		plain, err := io.ReadAll(reader)
+		if err != nil {
+			panic(err)
+		}
+		return plain
+	})
+	return d
 }

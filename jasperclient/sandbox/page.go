@@ -7,10 +7,10 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/zoneusage/zoneusage/internal/controlcenter"
+	"github.com/zoneusage/zoneusage/internal/gzipped"
 )
 
 // page is an answer held back until it is whole, for its fault to change it.
@@ -44,7 +44,7 @@ func (p *page) distort(kind FaultKind) {
 
 func (p *page) compress() {
 	p.Header().Set("Vary", "Accept-Encoding")
-	if !acceptsGzip(p.request.Header) {
+	if !gzipped.Accepted(p.request.Header) {
 		return
 	}
 	var compressed bytes.Buffer
@@ -53,17 +53,6 @@ func (p *page) compress() {
 	_ = w.Close()
 	p.body = compressed.Bytes()
 	p.Header().Set("Content-Encoding", "gzip")
-}
-
-func acceptsGzip(header http.Header) bool {
-	for coding := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
-		name, weight, weighted := strings.Cut(coding, ";")
-		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(weight), "q="), 64)
-			return !weighted || err == nil && q > 0
-		}
-	}
-	return false
 }
 
 // send sends the answer as its fault asks. It calls leave before the client can

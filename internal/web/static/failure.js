@@ -1,4 +1,5 @@
 import { el, everySecond, say } from './elements.js';
+import { fields } from './questions.js';
 import { keepToken, token } from './token.js';
 
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
@@ -6,8 +7,9 @@ const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperC
 // showViolations writes what is wrong with a field to it, and gives what belongs to no field of the form.
 function showViolations(form, violations) {
   return violations.filter(({ field, description }) => {
-    const input = form.elements[camel(field)];
-    if (!input) return true;
+    const name = camel(field); // a link can have made up any, such as constructor or length
+    if (!fields.includes(name)) return true;
+    const input = form.elements[name];
     input.setAttribute('aria-invalid', 'true');
     document.getElementById(`${input.id}-fault`).textContent = description;
     input.closest('details')?.setAttribute('open', '');
