@@ -109,6 +109,9 @@ func add(total, part *usagev1.Usage) error {
 	)
 }
 
+// errSum is of counts whose sum is no int64.
+var errSum = errors.New("a sum of its counts exceeds 2^63-1")
+
 func addCount(total **int64, part *int64) error {
 	if part == nil {
 		return nil
@@ -117,10 +120,7 @@ func addCount(total **int64, part *int64) error {
 		*total = new(int64)
 	}
 	if **total > math.MaxInt64-*part {
-		return &jasperclient.InvalidResponseError{
-			HTTPStatus: http.StatusOK,
-			Err:        errors.New("a sum of its counts exceeds 2^63-1"),
-		}
+		return &jasperclient.InvalidResponseError{HTTPStatus: http.StatusOK, Err: errSum}
 	}
 	**total += *part
 	return nil

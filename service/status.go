@@ -33,9 +33,9 @@ var public = map[usagev1.ErrorReason]struct {
 	usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND: {codes.NotFound,
 		"Control Center knows no device of this ICCID in the account"},
 	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED: {codes.Internal,
-		"Control Center refuses the service's credentials, address or role; its operator has to mend this"},
+		"Control Center refuses the service's credentials, address or role; the operator of the service has to mend this"},
 	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_REJECTED_REQUEST: {codes.Internal,
-		"Control Center refuses the request as the service made it; its operator has to look into this"},
+		"Control Center refuses the request as the service made it; the operator of the service has to look into this"},
 	usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED: {codes.ResourceExhausted,
 		"the account's calls to Control Center are used up for now; ask again after the time in RetryInfo"},
 	usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE: {codes.Unavailable,
@@ -108,7 +108,11 @@ func toStatus(err error, query jasperclient.UsageQuery) *status.Status {
 		}
 		return status.New(codes.DeadlineExceeded, "the deadline passed before the answer came")
 	}
-	st := status.New(public[reason].code, public[reason].text)
+	text := public[reason].text
+	if errors.Is(err, errSum) { // the one answer that cannot be trusted of which there is more to be had
+		text = "a total exceeds 2^63-1, the greatest number that there is for it; ask by rate_plan or zone"
+	}
+	st := status.New(public[reason].code, text)
 	withDetails, err := st.WithDetails(details(reason, err, query)...)
 	if err != nil {
 		return st // marshalling fails for invalid UTF-8 alone, which neither door nor jasperclient lets in

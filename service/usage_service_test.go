@@ -356,6 +356,16 @@ func TestErrorsAreAnsweredAlikeThroughBothDoors(t *testing.T) {
 	}
 }
 
+// Of an answer whose totals are no numbers the rest can be had, and the caller is told how.
+func TestASumTooGreatSaysWhatToAsk(t *testing.T) {
+	for door, ask := range doors {
+		got := ask(t.Context(), t, newRig(t, newSandbox(t)), device("8999901000000000134"))
+		if !strings.Contains(got.status.GetMessage(), "exceeds 2^63-1") || !strings.Contains(got.status.GetMessage(), "ask by rate_plan or zone") {
+			t.Errorf("%s: %v", door, got.status)
+		}
+	}
+}
+
 // checkStatus compares a refusal, but for texts: those of ours are for people.
 func checkStatus(t *testing.T, door string, got reply, code codes.Code, httpStatus int, wantDetails []proto.Message) {
 	t.Helper()

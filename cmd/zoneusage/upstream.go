@@ -72,11 +72,13 @@ func (u *upstream) announce(log *slog.Logger, grpcAddr, httpAddr, adminAddr stri
 	}
 }
 
-// showCalls prints a call of each door, ready to paste.
+// showCalls prints a call of each door, ready to paste, and where the page is.
 func showCalls(stdout io.Writer, grpcAddr, httpAddr string) {
-	_, _ = fmt.Fprintf(stdout, "Two calls to try:\n\n"+
+	grpcAddr, httpAddr = callable(grpcAddr), callable(httpAddr)
+	_, _ = fmt.Fprintf(stdout, "A page to look at: http://%s\nCalls to try:\n\n"+
+		"  zoneusage get --addr %s 8988217755520000031\n"+
 		"  grpcurl -plaintext -d '{\"iccid\":\"8988217755520000031\"}' %s jasper.usage.v1.UsageService/GetDeviceUsageInZone\n"+
-		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", callable(grpcAddr), callable(httpAddr))
+		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", httpAddr, grpcAddr, grpcAddr, httpAddr)
 }
 
 // connect makes the clients of the configured accounts, or starts the sandbox where nothing is configured.

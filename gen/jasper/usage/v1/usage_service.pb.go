@@ -29,8 +29,9 @@ type GetDeviceUsageInZoneRequest struct {
 	// The device's ICCID: 18 to 22 digits. Surrounding spaces and one trailing F, as some modems print it, are
 	// dropped; neither the Luhn digit nor the prefix is checked. Required.
 	Iccid string `protobuf:"bytes,1,opt,name=iccid,proto3" json:"iccid,omitempty"`
-	// A day of the billing cycle asked for, YYYY-MM-DD; Control Center's own YYYY-MM-DDZ and YYYY-MM-DD+00:00 are
-	// the same day. Control Center keeps the current cycle and the two before it. Empty: the current cycle.
+	// A day of the billing cycle asked for, YYYY-MM-DD, in the account's time zone: the first day of a cycle can be
+	// the one after the UTC date of its start_time. Control Center's own YYYY-MM-DDZ and YYYY-MM-DD+00:00 are the
+	// same day. Control Center keeps the current cycle and the two before it. Empty: the current cycle.
 	CycleStartDate string `protobuf:"bytes,2,opt,name=cycle_start_date,json=cycleStartDate,proto3" json:"cycle_start_date,omitempty"`
 	// The exact name of one rate plan. Empty: every rate plan the device used in the cycle.
 	RatePlan string `protobuf:"bytes,3,opt,name=rate_plan,json=ratePlan,proto3" json:"rate_plan,omitempty"`
