@@ -248,7 +248,7 @@ func TestTheLegacyDoorIsAFlag(t *testing.T) {
 }
 
 func TestSandboxFlags(t *testing.T) {
-	p := start(t, []string{"ZONEUSAGE_SANDBOX_API_KEY=another", "ZONEUSAGE_API_KEY=real", "ZONEUSAGE_USERNAME=real"}, "sandbox", "--addr=127.0.0.1:0", "--username=someone", "--clock=2018-09-20T00:00:00Z",
+	p := start(t, []string{"ZONEUSAGE_SANDBOX_API_KEY=another", "ZONEUSAGE_API_KEY=real", "ZONEUSAGE_USERNAME=real", "ZONEUSAGE_CALLS_PER_SECOND=0.001"}, "sandbox", "--addr=127.0.0.1:0", "--username=someone", "--clock=2018-09-20T00:00:00Z",
 		"--time-zone=Asia/Shanghai", "--cycle-day=27", "--devices=10", "--seed=7", "--no-mid-cycle-dates", "--bare-dates", "--empty-usage=missing",
 		"--rate-limit-status=400")
 	address, _, _ := strings.Cut(p.printed(t, "Control Center's sandbox listens on "), ". ")

@@ -18,7 +18,7 @@ import (
 type healthcheckCommand struct {
 	GRPCAddr string        `name:"grpc-addr" default:"127.0.0.1:9090" help:"The gRPC address of the zoneusage to ask."`
 	TLSCert  string        `name:"tls-cert" placeholder:"FILE" help:"The certificate it serves with, which is trusted alone; without one it is asked in the clear."`
-	Timeout  time.Duration `default:"3s" help:"How long to wait for the answer."`
+	Timeout  time.Duration `default:"3s" env:"ZONEUSAGE_HEALTHCHECK_TIMEOUT" help:"How long to wait for the answer."`
 }
 
 // Run asks grpc.health.v1.

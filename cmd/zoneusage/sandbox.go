@@ -23,8 +23,8 @@ const sandboxGracePeriod = 10 * time.Second
 // sandboxName is the sandbox's user name, its API key, and the name of its account.
 const sandboxName = "sandbox"
 
-// sandboxCommand has variables of its own for credentials, for those of serve are real ones, and for its address, for
-// ZONEUSAGE_ADDR is where get asks.
+// sandboxCommand has variables of its own for what serve has too, whose credentials and limits are real ones, and for its
+// address, for ZONEUSAGE_ADDR is where get asks.
 type sandboxCommand struct {
 	Addr       string `default:"127.0.0.1:8181" env:"ZONEUSAGE_SANDBOX_ADDR" help:"The address to listen on."`
 	Username   string `default:"sandbox" env:"ZONEUSAGE_SANDBOX_USERNAME" help:"The user name that callers send."`
@@ -39,8 +39,8 @@ type sandboxCommand struct {
 	Seed     uint64        `default:"0" help:"The seed of their usage and of the calls that take a fault."`
 	Latency  time.Duration `default:"0" help:"How long each answer takes."`
 
-	CallsInFlight  int     `default:"0" help:"How many calls at once an account is allowed; 0 is no limit. One more is answered with error 40000029."`
-	CallsPerSecond float64 `default:"0" help:"How many calls per second an account is allowed, such as 5 or 0.5; 0 is no limit. One more is answered with error 40000029."`
+	CallsInFlight  int     `default:"0" env:"ZONEUSAGE_SANDBOX_CALLS_IN_FLIGHT" help:"How many calls at once an account is allowed; 0 is no limit. One more is answered with error 40000029."`
+	CallsPerSecond float64 `default:"0" env:"ZONEUSAGE_SANDBOX_CALLS_PER_SECOND" help:"How many calls per second an account is allowed, such as 5 or 0.5; 0 is no limit. One more is answered with error 40000029."`
 
 	Faults []faultFlag `name:"fault" sep:";" placeholder:"KIND[=SHARE]" help:"Let calls go wrong, such as server-error=0.1, a tenth of them, or slow-body=0.1,delay=1s,jitter=500ms,over=2s; without =SHARE the next call alone. May be given several times; PUT /faults replaces them. Kinds: ${fault_kinds}."`
 
