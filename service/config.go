@@ -56,6 +56,8 @@ type Config struct {
 	// MaxConnectionAge is how old a gRPC connection becomes before its caller is asked to make a new one, so that callers find
 	// new instances; 0 is no bound.
 	MaxConnectionAge time.Duration
+	// LoopbackOnly answers REST requests for this machine's own names alone, for a service that everybody on it may ask.
+	LoopbackOnly bool
 	// CORSOrigins are whose pages may call REST, such as https://usage.example.com.
 	CORSOrigins []string
 	// LegacyDoor serves Control Center's own path on the REST address, for clients that were written for it.

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
@@ -480,5 +481,53 @@ func TestCORSIsForListedOriginsAlone(t *testing.T) {
 		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != test.want || resp.Header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: pages of %q may call, want %q", name, got, test.want)
 		}
+	}
+}
+
+// A page of another site has a browser send what it likes, and reads nothing of it, but each answer would cost a call. Only
+// where everybody on this machine may ask does the host have to be this machine's.
+func TestPagesOfOtherSitesCauseNoCalls(t *testing.T) {
+	local := newRig(t, newSandbox(t), func(cfg *service.Config) {
+		cfg.LoopbackOnly, cfg.CORSOrigins = true, []string{"https://usage.example.com"}
+	})
+	behindProxy := newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.LegacyDoor = true })
+	const legacyPath = "/rws/api/v1/devices/" + exampleICCID + "/usageInZone"
+	for name, test := range map[string]struct {
+		rig                      *rig
+		path, host, site, origin string
+		fields                   []string // at fault; none: it is answered
+	}{
+		"no browser":                    {local, usagePath, "", "", "", nil},
+		"by name":                       {local, usagePath, "localhost:8080", "none", "", nil},
+		"the page itself":               {local, usagePath, "[::1]:8080", "same-origin", "", nil},
+		"a listed page":                 {local, usagePath, "", "cross-site", "https://usage.example.com", nil},
+		"a picture's address":           {local, usagePath, "", "cross-site", "", []string{"Origin"}},
+		"another page":                  {local, usagePath, "", "cross-site", "https://example.com", []string{"Origin"}},
+		"a name that points here":       {local, usagePath, "example.com:8080", "same-origin", "", []string{"Host"}},
+		"behind a proxy":                {behindProxy, usagePath, "usage.example.com", "same-origin", "", nil},
+		"another page, behind a proxy":  {behindProxy, usagePath, "usage.example.com", "cross-site", "null", []string{"Origin"}},
+		"another page, the legacy door": {behindProxy, legacyPath, "", "cross-site", "", []string{"Origin"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, test.rig.url+test.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = test.host
+			req.Header = http.Header{"Sec-Fetch-Site": {test.site}, "Origin": {test.origin}}
+			before := test.rig.calls.Load()
+			got := test.rig.do(t, req)
+			if test.fields == nil {
+				if got.httpStatus != http.StatusOK {
+					t.Errorf("HTTP status %d, %v", got.httpStatus, got.status)
+				}
+				return
+			}
+			checkStatus(t, "REST", got, codes.InvalidArgument, http.StatusBadRequest,
+				[]proto.Message{info(usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST), fields(test.fields...)})
+			if calls := test.rig.calls.Load(); calls != before {
+				t.Errorf("%d calls of Control Center", calls-before)
+			}
+		})
 	}
 }

@@ -76,7 +76,7 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.http = cfg.restServer(s.WithHealth(withPages(cfg.Pages, cfg.withLegacyDoor(way, withCORS(cfg.CORSOrigins, gateway)))))
+	s.http = cfg.restServer(s.WithHealth(withPages(cfg.Pages, cfg.withOrigin(way, cfg.withLegacyDoor(way, withCORS(cfg.CORSOrigins, gateway))))))
 	return s, nil
 }
 

@@ -96,6 +96,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		Certificates:     secure.certificates,
 		MaxConnections:   c.MaxConnections,
 		MaxConnectionAge: c.MaxConnectionAge,
+		LoopbackOnly:     c.Callers == "" && !c.Insecure,
 		CORSOrigins:      c.CORSOrigins,
 		LegacyDoor:       c.LegacyDoor || upstream.sandbox != nil,
 		Pages:            c.pages(upstream),

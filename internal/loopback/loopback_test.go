@@ -17,3 +17,14 @@ func TestIs(t *testing.T) {
 		}
 	}
 }
+
+func TestIsAuthority(t *testing.T) {
+	for authority, want := range map[string]bool{
+		"localhost": true, "localhost:8080": true, "127.0.0.1:1": true, "[::1]:8080": true, "[::1]": true, "::1": true,
+		"": false, ":8080": false, "example.com:8080": false, "127.0.0.1.example.com": false, "192.0.2.1:80": false,
+	} {
+		if got := loopback.IsAuthority(authority); got != want {
+			t.Errorf("%q: %v, want %v", authority, got, want)
+		}
+	}
+}
