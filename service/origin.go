@@ -21,7 +21,7 @@ func (cfg Config) withOrigin(way *passage, others http.Handler) http.Handler {
 			bad.violate("Host", errors.New("without callers the service answers as localhost, 127.0.0.1 or [::1] alone; "+
 				"list who may call, --callers, or let everybody, --insecure"))
 		}
-		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && !slices.Contains(cfg.CORSOrigins, r.Header.Get("Origin")) {
+		if site := r.Header["Sec-Fetch-Site"]; slices.Contains(site, "cross-site") && !slices.Contains(cfg.CORSOrigins, r.Header.Get("Origin")) {
 			bad.violate("Origin", errors.New("the request comes from a page of another site; --cors-origins can allow it"))
 		}
 		if len(bad.violations) == 0 {
