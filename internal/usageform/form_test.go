@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +69,8 @@ func answers() []*response {
 		answer("8999901000000000126", &usagev1.Usage{}, plan("key, with, commas", 3)),           // no zone
 		answer("8999901000000000068", all, plan("=1+1", 1, zone("+zone", all), zone("-", all))), // formulas
 		answer("89999010000000000109", all, plan(`"quoted", `, 1, zone("two\nlines\n---\n...\n", all), zone("区域 😀", &usagev1.Usage{})),
-			plan("@: {}#", 2, zone("\x1b[31m\x7f\u0085", all), zone("0123", all), zone("null", all), zone(" ", all))),
+			plan("@: {}#", 2, zone("\x1b[31m\x7f\u0085", all), zone("0123", all), zone("null", all), zone(" ", all)),
+			plan("=", 1<<31-1, zone("a\u0085b\u2028c\u2029d\ufeff", all), zone("", all), zone("<<", all), zone("2016-11-10", all))),
 		answer("899990100000000001", &usagev1.Usage{}),
 	}
 }
@@ -101,6 +103,24 @@ func TestJSONIsTheAnswer(t *testing.T) {
 	}
 }
 
+func TestEmptyListsAndDefaultsAreWritten(t *testing.T) {
+	resp := answer("8988217755520000031", &usagev1.Usage{}, plan("", 0), plan("", 0, zone("", &usagev1.Usage{})))
+	const plans = `[{"ratePlan":"","ratePlanVersion":0,"zoneUsages":[],"total":{}},` +
+		`{"ratePlan":"","ratePlanVersion":0,"zoneUsages":[{"zone":"","usage":{}}],"total":{}}]`
+	if got := write(t, usageform.JSON, resp, answer("8988217755520000049", &usagev1.Usage{})); !strings.Contains(got, plans) || !strings.Contains(got, `"ratePlanUsages":[]`) {
+		t.Errorf("%s", got)
+	}
+	const yamlPlans = `ratePlanUsages:
+  - ratePlan: ""
+    ratePlanVersion: 0
+    zoneUsages: []
+    total: {}
+`
+	if got := write(t, usageform.YAML, resp); !strings.Contains(got, yamlPlans) {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestYAMLIsTheAnswer(t *testing.T) {
 	documents := yaml.NewDecoder(strings.NewReader(write(t, usageform.YAML, answers()...)))
 	for _, want := range answers() {
@@ -122,6 +142,21 @@ func TestYAMLIsTheAnswer(t *testing.T) {
 	}
 }
 
+// Text stands in double quotes, with escapes for what some parsers take for the end of a line; names of fields and numbers do not.
+func TestYAMLIsPlainToEveryParser(t *testing.T) {
+	text := write(t, usageform.YAML, answers()...)
+	if strings.ContainsAny(text, "\u0085\u2028\u2029\ufeff\x7f\x1b") {
+		t.Error("there are characters that parsers do not agree about")
+	}
+	for line := range strings.Lines(text) {
+		if !yamlLine.MatchString(line) {
+			t.Errorf("%q", line)
+		}
+	}
+}
+
+var yamlLine = regexp.MustCompile(`^(---|\.\.\.|[ -]*[a-zA-Z]+:( ("([^"\\]|\\.)*"|\d+|\[\]|\{\}))?)\n$`)
+
 // A row a zone: names as they are, an empty cell for what is unset, and 0 for 0.
 func TestCSVHasEveryZone(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(write(t, usageform.CSV, answers()...))).ReadAll()
@@ -130,7 +165,7 @@ func TestCSVHasEveryZone(t *testing.T) {
 	}
 	want := [][]string{strings.Split(strings.TrimSpace(usageform.CSV.Header), ",")}
 	rowCount := map[string][]string{
-		"8988217755520000031": {"2"}, "8999901000000000126": {"1"}, "8999901000000000068": {"2"}, "89999010000000000109": {"6"},
+		"8988217755520000031": {"2"}, "8999901000000000126": {"1"}, "8999901000000000068": {"2"}, "89999010000000000109": {"10"},
 	}
 	for _, resp := range answers() {
 		device := []string{resp.GetIccid(), "2016-11-10T05:31:17.557Z", "2016-10-31T10:30:00Z", "2016-11-30T10:29:59Z"}

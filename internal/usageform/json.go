@@ -16,8 +16,11 @@ import (
 // JSON is one document a line, as the REST door answers.
 var JSON = Form{Append: appendJSON, held: heldJSON}
 
+// documents are written as the REST door does: an empty list as one, and an unset optional field, which is no 0, not at all.
+var documents = protojson.MarshalOptions{EmitDefaultValues: true}
+
 func appendJSON(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
-	document, err := protojson.Marshal(resp)
+	document, err := documents.Marshal(resp)
 	if err != nil {
 		return nil, err
 	}

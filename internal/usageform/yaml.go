@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
@@ -25,11 +24,13 @@ const (
 var YAML = Form{Append: appendYAML, held: heldYAML}
 
 func appendYAML(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
-	document, err := protojson.Marshal(resp)
+	document, err := documents.Marshal(resp)
 	if err != nil {
 		return nil, err
 	}
-	node, err := yamlNode(json.NewDecoder(bytes.NewReader(document)))
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.UseNumber() // a float is not exact
+	node, err := yamlNode(decoder)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 	delimiter, nested := token.(json.Delim)
 	switch {
 	case !nested:
-		return node, node.Encode(token)
+		return yamlScalar(token), nil
 	case delimiter == '{':
 		node.Kind = yaml.MappingNode
 	default:
@@ -64,6 +65,7 @@ func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 			if err != nil {
 				return nil, err
 			}
+			key.Style = 0 // the fields' names need no quotes
 			node.Content = append(node.Content, key)
 		}
 		value, err := yamlNode(from)
@@ -74,6 +76,15 @@ func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 	}
 	_, err = from.Token() // the end of it
 	return node, err
+}
+
+// yamlScalar is a number as it is, or text in quotes: parsers do not agree about what may stand without.
+func yamlScalar(token json.Token) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(token)}
+	if _, text := token.(string); text {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	return node
 }
 
 // heldYAML takes a document for whole that has the mark of its end.
