@@ -41,11 +41,18 @@ func ask(t *testing.T, env []string, input string, args ...string) (code int, st
 // serveAt starts a service whose sandbox stands still at the time of the vendor's example.
 func serveAt(t *testing.T, args ...string) (addr string) {
 	t.Helper()
-	_, addr, _ = serve(t, []string{
+	addr, _ = serveBothAt(t, args...)
+	return addr
+}
+
+// serveBothAt does the same, and returns REST's address too.
+func serveBothAt(t *testing.T, args ...string) (addr, httpURL string) {
+	t.Helper()
+	_, addr, httpURL = serve(t, []string{
 		"ZONEUSAGE_CONTROL_CENTER_URL=" + startSandbox(t, nil, "--devices=100", "--clock", exampleClock),
 		"ZONEUSAGE_USERNAME=sandbox", "ZONEUSAGE_API_KEY=sandbox",
 	}, args...)
-	return addr
+	return addr, httpURL
 }
 
 const exampleTable = `8988217755520000031
@@ -83,6 +90,17 @@ func TestGetPrintsTheVendorsExample(t *testing.T) {
 	code, got, stderr = ask(t, nil, "", vendorDevice, "--output=yaml", "--addr", addr)
 	if code != 0 || !strings.HasPrefix(got, "---\niccid: \"8988217755520000031\"\ntimestamp: \"2016-11-10T05:31:17.557Z\"\n") || strings.Contains(got, "voiceMt") {
 		t.Errorf("exit status %d, %s\n%s", code, stderr, got)
+	}
+}
+
+// A line of JSON is what REST answers, to the byte.
+func TestGetsJSONIsRESTs(t *testing.T) {
+	addr, url := serveBothAt(t)
+	for _, iccid := range []string{vendorDevice, zerosDevice, "8999901000000000050", "8999901000000000126"} {
+		_, want := get(t, request(t, url+strings.Replace(usagePath, vendorDevice, iccid, 1)))
+		if code, got, stderr := ask(t, nil, "", "--addr", addr, "--output=json", iccid); code != 0 || got != want {
+			t.Errorf("exit status %d, printed\n%s\nwant\n%s\nand said\n%s", code, got, want, stderr)
+		}
 	}
 }
 
