@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -76,11 +75,14 @@ func cells(usage *usagev1.Usage) []string {
 	return all
 }
 
+// timeText is a time as JSON has it: with 0, 3, 6 or 9 digits after the second.
 func timeText(at *timestamppb.Timestamp) string {
 	if at == nil {
 		return ""
 	}
-	return at.AsTime().Format(time.RFC3339Nano)
+	text := at.AsTime().Format("2006-01-02T15:04:05.000000000")
+	text = strings.TrimSuffix(strings.TrimSuffix(text, "000"), "000")
+	return strings.TrimSuffix(text, ".000") + "Z"
 }
 
 // heldCSV takes a device for whole that has as many rows as its rows say.

@@ -197,6 +197,22 @@ func TestCSVHasEveryZone(t *testing.T) {
 	}
 }
 
+// Times in CSV are the same text as in JSON.
+func TestCSVHasJSONsTimes(t *testing.T) {
+	for _, nanos := range []int32{0, 100_000_000, 557_000_000, 100_000, 123_400, 120, 123_456_789} {
+		resp := vendorExample()
+		resp.Timestamp.Nanos = nanos
+		text, err := protojson.Marshal(resp.GetTimestamp())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "," + strings.Trim(string(text), `"`) + ","
+		if got := write(t, usageform.CSV, resp); !strings.Contains(got, want) {
+			t.Errorf("there is no %s in\n%s", want, got)
+		}
+	}
+}
+
 // Wherever a file is cut off, going on with it makes it the whole one: no device is missing, none is in it twice.
 func TestAFileCutOffAnywhereIsGoneOnWith(t *testing.T) {
 	for name, form := range forms {
