@@ -23,14 +23,18 @@ type Entry struct {
 
 // A List is read anew by each method, a piece at a time, however long it is.
 type List struct {
-	Sources []string  // each an ICCID, @FILE, or - for Stdin
-	Column  string    // of CSV, whose first row names the columns; empty: one ICCID a line
-	Stdin   io.Reader // is read once
+	First   jasperclient.ICCID // comes before the sources; empty for none
+	Sources []string           // each an ICCID, @FILE, or - for Stdin
+	Column  string             // of CSV, whose first row names the columns; empty: one ICCID a line
+	Stdin   io.Reader          // is read once
 }
 
 // All gives the entries in their order. What cannot be read is an entry with an error, and does not end the list.
 func (l List) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
+		if l.First != "" && !yield(Entry{ICCID: l.First}) {
+			return
+		}
 		for i, source := range l.Sources {
 			if !l.read(i, source, yield) {
 				return

@@ -23,6 +23,7 @@ const (
 	first  = "8988217755520000031"
 	second = "8999901000000000019"
 	third  = "89999010000000000109"
+	fourth = "8999901000000000027"
 )
 
 // read gives a list's entries as text, an error as its own.
@@ -87,7 +88,7 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// Sources come in their order, each ICCID once, and what one of them lacks does not end the others.
+// The first one and the sources come in their order, each ICCID once, and what one of them lacks does not end the others.
 func TestUnknown(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "list")
 	if err := os.WriteFile(file, []byte(first+"\n"+third+"\n"), 0o600); err != nil {
@@ -95,8 +96,8 @@ func TestUnknown(t *testing.T) {
 	}
 	known := &iccids.Set{}
 	known.Add(third)
-	list := iccids.List{Sources: []string{second, "@nowhere", first + "F", "@" + file, "x"}}
-	if n, ok := list.Count(); n != 6 || !ok {
+	list := iccids.List{First: fourth, Sources: []string{second, "@nowhere", first + "F", "@" + file, fourth, "x"}}
+	if n, ok := list.Count(); n != 8 || !ok {
 		t.Errorf("%d entries, %v", n, ok)
 	}
 	var got []string
@@ -104,15 +105,15 @@ func TestUnknown(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %v", entry.ICCID, entry.Err))
 	}
 	want := []string{
-		second + " <nil>", " open nowhere: no such file or directory", first + " <nil>",
-		first + " " + iccids.ErrKnown.Error(), third + " " + iccids.ErrKnown.Error(),
-		" argument 5: an ICCID has digits only, but it has 'x'; give 18 to 22 digits",
+		fourth + " <nil>", second + " <nil>", " open nowhere: no such file or directory", first + " <nil>",
+		first + " " + iccids.ErrKnown.Error(), third + " " + iccids.ErrKnown.Error(), fourth + " " + iccids.ErrKnown.Error(),
+		" argument 6: an ICCID has digits only, but it has 'x'; give 18 to 22 digits",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for entry := range list.All() { // that it can be left
-		if entry.ICCID != second {
+		if entry.ICCID != fourth {
 			t.Errorf("%v", entry)
 		}
 		break

@@ -3,9 +3,6 @@ package usageform_test
 import (
 	"encoding/csv"
 	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,9 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
-	"github.com/zoneusage/zoneusage/internal/iccids"
 	"github.com/zoneusage/zoneusage/internal/usageform"
-	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
 type response = usagev1.GetDeviceUsageInZoneResponse
@@ -210,124 +205,5 @@ func TestCSVHasJSONsTimes(t *testing.T) {
 		if got := write(t, usageform.CSV, resp); !strings.Contains(got, want) {
 			t.Errorf("there is no %s in\n%s", want, got)
 		}
-	}
-}
-
-// Wherever a file is cut off, going on with it makes it the whole one: no device is missing, none is in it twice.
-func TestAFileCutOffAnywhereIsGoneOnWith(t *testing.T) {
-	for name, form := range forms {
-		t.Run(name, func(t *testing.T) {
-			whole := write(t, form, answers()...)
-			var pieces []string
-			for _, resp := range answers() {
-				pieces = append(pieces, strings.TrimPrefix(write(t, form, resp), form.Header))
-			}
-			path := filepath.Join(t.TempDir(), "usage")
-			for cut := range len(whole) + 1 {
-				known := resume(t, form, path, whole[:cut])
-				got, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i, resp := range answers() {
-					if known.Add(jasperclient.ICCID(resp.GetIccid())) {
-						got = append(got, pieces[i]...)
-					}
-				}
-				if string(got) != whole {
-					t.Fatalf("cut off at byte %d, got\n%s\nwant\n%s", cut, got, whole)
-				}
-			}
-		})
-	}
-}
-
-// resume goes on with a file of this content.
-func resume(t *testing.T, form usageform.Form, path, content string) (known *iccids.Set) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	known = &iccids.Set{}
-	if err := form.Resume(file, known); err != nil {
-		t.Fatal(err)
-	}
-	if at, err := file.Seek(0, io.SeekCurrent); err != nil || at != size(t, file) {
-		t.Fatalf("it goes on at byte %d of %d: %v", at, size(t, file), err)
-	}
-	return known
-}
-
-func size(t *testing.T, file *os.File) int64 {
-	t.Helper()
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.Size()
-}
-
-// A whole file has nothing to be asked again.
-func TestAWholeFileIsLeftAsItIs(t *testing.T) {
-	for name, form := range forms {
-		t.Run(name, func(t *testing.T) {
-			path, whole := filepath.Join(t.TempDir(), "usage"), write(t, form, answers()...)
-			known := resume(t, form, path, whole)
-			if known.Len() != len(answers()) {
-				t.Errorf("%d devices are held, want %d", known.Len(), len(answers()))
-			}
-			if content, err := os.ReadFile(path); err != nil || string(content) != whole {
-				t.Errorf("%v\n%s", err, content)
-			}
-		})
-	}
-}
-
-// What is not get's own is not touched.
-func TestAnotherFileIsLeftAsItIs(t *testing.T) {
-	device := write(t, usageform.JSON, vendorExample())
-	row := strings.TrimPrefix(write(t, usageform.CSV, vendorExample()), usageform.CSV.Header)
-	other := strings.TrimPrefix(write(t, usageform.CSV, answers()[1]), usageform.CSV.Header)
-	for name, test := range map[string]struct {
-		form    usageform.Form
-		content string
-		want    string
-	}{
-		"notes, as CSV":          {usageform.CSV, "buy milk", "it does not begin with iccid,"},
-		"notes, as JSON":         {usageform.JSON, "buy milk", `it ends with "buy milk"`},
-		"notes, as YAML":         {usageform.YAML, "buy milk", `it ends with "buy milk"`},
-		"lines of notes":         {usageform.JSON, "buy milk\n", "line 1"},
-		"YAML of something else": {usageform.YAML, "a: 1\n...\n", "it does not begin with an ICCID"},
-		"an array":               {usageform.JSON, "[\n" + device, "line 1"},
-		"no ICCID":               {usageform.JSON, "{}\n", "an ICCID is required"},
-		"a device twice":         {usageform.JSON, device + device, "line 2: it holds the device 8988217755520000031 twice"},
-		"a device apart":         {usageform.CSV, usageform.CSV.Header + row + other + row + other, "twice"},
-		"rows are missing":       {usageform.CSV, usageform.CSV.Header + strings.SplitAfter(row, "\n")[0] + other, "only 1 rows of the device 8988217755520000031"},
-		"a short row inside":     {usageform.CSV, usageform.CSV.Header + "8988217755520000031,1\n" + row, "wrong number of fields"},
-		"JSON as CSV":            {usageform.CSV, device, "it does not begin with"},
-		"CSV as YAML":            {usageform.YAML, usageform.CSV.Header + row, "it ends with"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "usage")
-			if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			file, err := os.OpenFile(path, os.O_RDWR, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer file.Close()
-			if err := test.form.Resume(file, &iccids.Set{}); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("%v, want %q", err, test.want)
-			}
-			if content, err := os.ReadFile(path); err != nil || string(content) != test.content {
-				t.Errorf("%v\n%s", err, content)
-			}
-		})
 	}
 }

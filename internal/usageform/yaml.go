@@ -12,16 +12,17 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
 // What stands around each answer in YAML. The end is a mark of YAML's, so that a document that has it is whole.
 const (
-	yamlBeginning = "---\niccid: "
+	yamlBeginning = "---\niccid: \""
 	yamlEnd       = "...\n"
 )
 
 // YAML is one document a device, the same that JSON has.
-var YAML = Form{Append: appendYAML, held: heldYAML}
+var YAML = Form{Append: appendYAML, held: heldYAML, part: partYAML}
 
 func appendYAML(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
 	document, err := documents.Marshal(resp)
@@ -98,7 +99,7 @@ func heldYAML(text io.Reader, _ int64, tell func(string) error) (end int64, err 
 			document += line
 		}
 		if errors.Is(err, io.EOF) {
-			return end, torn(document, yamlBeginning)
+			return end, nil
 		}
 		if err != nil {
 			return 0, err
@@ -125,4 +126,12 @@ func tellYAML(document string, tell func(string) error) error {
 		return err
 	}
 	return tell(answer.ICCID)
+}
+
+// partYAML refuses several documents: a program that wrote the file anew has left out the marks of their ends.
+func partYAML(tail string) (jasperclient.ICCID, error) {
+	if strings.Contains(tail, "\n---\n") {
+		return "", fmt.Errorf("a document has no %q behind it", yamlEnd)
+	}
+	return partOf(tail, yamlBeginning, "\"\ntimestamp: \"")
 }
