@@ -17,6 +17,9 @@ func (c *getCommand) open(app *kong.Kong, list *iccids.List, known *iccids.Set) 
 		_, err := r.answers.Write([]byte(r.form.Header))
 		return r, err
 	}
+	if info, err := os.Stat(c.Out); err == nil && list.Reads(info) {
+		return nil, fmt.Errorf("--out: the devices are read from %s, which the answers would spoil; give another name", c.Out)
+	}
 	file, err := c.openFile()
 	if err != nil {
 		return nil, fmt.Errorf("--out: %w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -24,6 +25,28 @@ func TestGetGoesOnWithATornFile(t *testing.T) {
 		goOn(1, torn, "--addr=127.0.0.1:1", "--retries=0", vendorDevice, zerosDevice)
 		goOn(0, whole, "--addr", addr, vendorDevice)
 		goOn(0, whole, "--addr", addr, vendorDevice, zerosDevice)
+	}
+}
+
+// A list of devices is not written to, by whatever name it is given, and whether it is a file that could be gone on with or not.
+func TestGetDoesNotWriteToItsList(t *testing.T) {
+	addr := serveAt(t)
+	_, usage, _ := ask(t, nil, "", "--addr", addr, "--output=csv", vendorDevice)
+	for _, content := range []string{"", vendorDevice, usage + zerosDevice} {
+		file := writeFile(t, content)
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(file, link); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"@" + file, "--resume"}, {"--file", link, "--resume"}, {zerosDevice, "@" + file}} {
+			code, stdout, stderr := ask(t, nil, "", append(args, "--addr", addr, "--output=csv", "--column=iccid", "--out", file)...)
+			if want := "--out: the devices are read from " + file; code == 0 || stdout != "" || !strings.Contains(stderr, want) {
+				t.Errorf("%v: exit status %d, printed\n%s\nand said\n%s", args, code, stdout, stderr)
+			}
+			if got := readFile(t, file); got != content {
+				t.Errorf("%v: the file is\n%s\nwant\n%s", args, got, content)
+			}
+		}
 	}
 }
 

@@ -129,6 +129,33 @@ func TestAStreamIsNotCounted(t *testing.T) {
 	}
 }
 
+func TestReads(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "list"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		list iccids.List
+		want bool
+	}{
+		"by its name":       {iccids.List{Sources: []string{first, "@" + file.Name()}}, true},
+		"as standard input": {iccids.List{Sources: []string{"-"}, Stdin: file}, true},
+		"without being one": {iccids.List{Sources: []string{first, "@nowhere", "@" + os.DevNull}, Stdin: file}, false},
+		"from elsewhere":    {iccids.List{Sources: []string{"-"}, Stdin: strings.NewReader("")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.list.Reads(info); got != test.want {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
 func TestAReadThatFails(t *testing.T) {
 	for column, want := range map[string]string{"": "standard input: line 3: broken", "iccid": "standard input: broken"} {
 		broken := io.MultiReader(strings.NewReader("iccid\n"+first+"\n"), iotest.ErrReader(errors.New("broken")))
