@@ -17,7 +17,7 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// many is from how many devices on a list is bulk, and a bar worth its place.
+// many is from how many devices on a list is bulk, and a bar worth its place; and for how many a name is unknown that is mistyped.
 const many = 20
 
 type getCommand struct {
