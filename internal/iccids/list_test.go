@@ -59,6 +59,8 @@ func TestLists(t *testing.T) {
 		"a column":          {"iccid", "name,ICCID,state\nMeter," + first + ",on\n\"a, b\n\"\"c\"\"\"," + second + ",off\n", []string{first, second}},
 		"semicolons":        {"SIM", "\ufeffname;sim\r\nMeter;" + first + "\r\n", []string{first}},
 		"tabs":              {"sim", "name\tsim\nMeter, small\t" + first + "\n", []string{first}},
+		"quoted titles":     {"iccid", "\"Name, first\";\"ICC\nID, too\";\"ICCID\"\nMeter;;" + first + "\n", []string{first}},
+		"two of the name":   {"iccid", "ICCID,name,iccid \n" + first + ",Meter," + second, []string{`LIST: its first row names two columns "iccid", number 1 and 3; rename one`}},
 		"one column alone":  {"iccid", "iccid\n" + first, []string{first}},
 		"no such column":    {"sim", "name,iccid\nMeter," + first, []string{`LIST: its first row names no column "sim", but ["name" "iccid"]`}},
 		"no row at all":     {"sim", "", []string{"LIST: its first row, which names the columns, cannot be read: EOF"}},
