@@ -125,6 +125,29 @@ func TestGetGoesOnAfterErrors(t *testing.T) {
 	}
 }
 
+// A list without ICCIDs is a mistake; one whose devices are all known is not.
+func TestGetOfNothing(t *testing.T) {
+	addr := serveAt(t)
+	header := writeFile(t, "iccid,name\n")
+	out := filepath.Join(t.TempDir(), "usage")
+	const none = "zoneusage: error: the list has no ICCIDs; write one a line, or name the --column of CSV that has them\n"
+	for _, test := range []struct {
+		input, want string
+		args        []string
+	}{
+		{"# spare\n", none, []string{"-"}},
+		{"", none, []string{"--column=iccid", "@" + header}},
+		{"", "", []string{vendorDevice, "--out", out}},
+		{"", "", []string{vendorDevice, "--out", out, "--resume"}},
+		{"\n", none, []string{"-", "--out", out, "--resume"}},
+	} {
+		code, _, stderr := ask(t, nil, test.input, append(test.args, "--addr", addr, "--output=json")...)
+		if stderr != test.want || (code == 0) != (test.want == "") {
+			t.Errorf("%v: exit status %d, said\n%s", test.args, code, stderr)
+		}
+	}
+}
+
 func TestGetRefuses(t *testing.T) {
 	f := newSecurityFiles(t)
 	taken := filepath.Join(t.TempDir(), "usage.csv")

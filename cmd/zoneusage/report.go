@@ -123,6 +123,8 @@ func (r *report) close(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", summary, r.err)
 	case r.failed > 0:
 		return errors.New(summary)
+	case r.answered+r.skipped == 0:
+		return errors.New("the list has no ICCIDs; write one a line, or name the --column of CSV that has them")
 	}
 	return nil
 }
