@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,6 +24,13 @@ func TestGetEndsForAMistypedName(t *testing.T) {
 		if code != 1 || !strings.Contains(stderr, end) {
 			t.Errorf("%v: exit status %d, said\n%s", args, code, stderr)
 		}
+	}
+	out := []string{"--addr", addr, "--output=json", "--out", filepath.Join(t.TempDir(), "usage")}
+	if code, _, stderr := ask(t, nil, "", append(out, vendorDevice)...); code != 0 {
+		t.Fatal(stderr)
+	}
+	if _, _, stderr := ask(t, nil, "", append(out, "--resume", "--zone=Nowhere", fleet)...); !strings.Contains(stderr, "0 answered, 100 failed\n") {
+		t.Errorf("going on with a file that has an answer, it said\n%s", stderr)
 	}
 }
 

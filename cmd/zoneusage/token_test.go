@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // A token in a file may be renewed during a long list. The last one is sent while the file has none.
@@ -32,25 +37,38 @@ func TestATokenIsRenewed(t *testing.T) {
 	}
 }
 
-// A token may come from a pipe, as that of <(…), which has it once.
+// A token may come from a pipe, as that of <(…), or from a named one. Each has it once.
 func TestATokenFromAPipe(t *testing.T) {
+	f := newSecurityFiles(t)
+	addr := serveAt(t, "--tls-cert", f.cert, "--tls-key", f.key, "--callers", f.callers)
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer read.Close()
+	named := filepath.Join(t.TempDir(), "token")
+	if output, err := exec.CommandContext(t.Context(), "mkfifo", named).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	writing.Go(func() { // it waits for the reader
+		if err := os.WriteFile(named, []byte("token-of-the-test\n"), 0); err != nil {
+			t.Error(err)
+		}
+	})
 	if _, err := write.WriteString("token-of-the-test\n"); err != nil {
 		t.Fatal(err)
 	}
-	if err := write.Close(); err != nil {
-		t.Fatal(err)
-	}
-	f := newSecurityFiles(t)
-	addr := serveAt(t, "--tls-cert", f.cert, "--tls-key", f.key, "--callers", f.callers)
-	cmd := command(t.Context(), "get", "--addr", addr, "--ca-cert", f.ca.File, "--token-file=/dev/fd/3", "--output=json", vendorDevice, zerosDevice)
-	cmd.ExtraFiles = []*os.File{read}
-	if output, err := cmd.CombinedOutput(); err != nil || strings.Count(string(output), "\n") != 2 {
-		t.Errorf("%v, said\n%s", err, output)
+	write.Close()
+	for _, file := range []string{"/dev/fd/3", named} {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		cmd := command(ctx, "get", "--addr", addr, "--ca-cert", f.ca.File, "--token-file", file, "--output=json", vendorDevice, zerosDevice)
+		cmd.ExtraFiles = []*os.File{read}
+		if output, err := cmd.CombinedOutput(); err != nil || strings.Count(string(output), "\n") != 2 {
+			t.Errorf("%s: %v, said\n%s", file, err, output)
+		}
+		cancel()
 	}
 }
 
