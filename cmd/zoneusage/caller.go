@@ -1,24 +1,16 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-
-	"github.com/zoneusage/zoneusage/internal/loopback"
 )
-
-// tokenVariable can hold the caller's token.
-const tokenVariable = "ZONEUSAGE_TOKEN"
 
 // callerFlags are where a zoneusage is, and who asks it. They are named apart from those that serve proves itself with.
 type callerFlags struct {
@@ -80,44 +72,3 @@ func (f callerFlags) transport() (credentials.TransportCredentials, error) {
 	}
 	return credentials.NewTLS(config), nil
 }
-
-// bearer is the caller's token, where there is one. It is never sent where others can read it.
-func (f callerFlags) bearer() (credentials.PerRPCCredentials, error) {
-	token := strings.TrimSpace(os.Getenv(tokenVariable))
-	switch {
-	case token == "" && f.TokenFile == "":
-		return nil, nil
-	case token != "" && f.TokenFile != "":
-		return nil, fmt.Errorf("both --token-file and %s give a token; keep one of them", tokenVariable)
-	}
-	host, _, err := net.SplitHostPort(callable(f.Addr))
-	if !f.usesTLS() && (err != nil || !loopback.Is(host)) {
-		return nil, fmt.Errorf("the token would go to %s in the clear; give --tls, or --ca-cert with the roots of its certificate", f.Addr)
-	}
-	b := bearer{token: token, file: f.TokenFile, secure: f.usesTLS()}
-	if _, err := b.GetRequestMetadata(context.Background()); err != nil {
-		return nil, fmt.Errorf("--token-file: %w", err)
-	}
-	return b, nil
-}
-
-// A bearer sends a token with each call. One in a file may be renewed there: a long list outlives many tokens.
-type bearer struct {
-	token, file string
-	secure      bool
-}
-
-// GetRequestMetadata implements [credentials.PerRPCCredentials].
-func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	token := b.token
-	if b.file != "" {
-		var err error
-		if token, err = readKeyFile(b.file); err != nil {
-			return nil, err
-		}
-	}
-	return map[string]string{"authorization": "Bearer " + token}, nil
-}
-
-// RequireTransportSecurity implements [credentials.PerRPCCredentials].
-func (b bearer) RequireTransportSecurity() bool { return b.secure }

@@ -17,7 +17,7 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// many is from how many devices on a list is bulk, and a bar worth its place.
+// many is from how many devices on a list is bulk, and a bar worth its place; and for how many a name is unknown that is mistyped.
 const many = 20
 
 type getCommand struct {
@@ -71,6 +71,11 @@ func (c *getCommand) Run(ctx context.Context, app *kong.Kong) error {
 	}
 	defer func() { _ = conn.Close() }() // it has no more calls
 	list := iccids.List{Sources: c.sources(), Column: c.Column, Stdin: os.Stdin}
+	known := &iccids.Set{}
+	report, err := c.open(app, &list, known)
+	if err != nil {
+		return err
+	}
 	count, counted := list.Count()
 	isMany := !counted || count >= many
 	question := inquiry.Inquiry{
@@ -80,11 +85,6 @@ func (c *getCommand) Run(ctx context.Context, app *kong.Kong) error {
 		Parallel: c.Parallel,
 		Timeout:  c.Timeout,
 		Retries:  c.Retries,
-	}
-	known := &iccids.Set{}
-	report, err := c.open(app, known)
-	if err != nil {
-		return err
 	}
 	if isMany {
 		report.showProgress(count)
@@ -161,34 +161,4 @@ func (c *getCommand) form(app *kong.Kong) usageform.Form {
 		return usageform.Table(usageform.Style{})
 	}
 	return usageform.Table(tableStyle(app.Stdout))
-}
-
-// open is where the answers go. Those that a file holds already are known.
-func (c *getCommand) open(app *kong.Kong, known *iccids.Set) (*report, error) {
-	r := &report{form: c.form(app), answers: app.Stdout, errors: app.Stderr, timeout: c.Timeout}
-	if c.Out == "" {
-		_, err := r.answers.Write([]byte(r.form.Header))
-		return r, err
-	}
-	mode := os.O_EXCL
-	if c.Resume {
-		mode = 0
-	}
-	file, err := os.OpenFile(c.Out, os.O_RDWR|os.O_CREATE|mode, 0o644)
-	if errors.Is(err, os.ErrExist) {
-		return nil, fmt.Errorf("--out: %s exists; give another name, or --resume to go on with it", c.Out)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("--out: %w", err)
-	}
-	if err = lock(file); err != nil {
-		err = fmt.Errorf("%s: %w", c.Out, err)
-	} else {
-		err = r.form.Resume(file, known)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--out: %w", err), file.Close())
-	}
-	r.answers, r.file = file, file
-	return r, nil
 }

@@ -41,11 +41,18 @@ func ask(t *testing.T, env []string, input string, args ...string) (code int, st
 // serveAt starts a service whose sandbox stands still at the time of the vendor's example.
 func serveAt(t *testing.T, args ...string) (addr string) {
 	t.Helper()
-	_, addr, _ = serve(t, []string{
+	addr, _ = serveBothAt(t, args...)
+	return addr
+}
+
+// serveBothAt does the same, and returns REST's address too.
+func serveBothAt(t *testing.T, args ...string) (addr, httpURL string) {
+	t.Helper()
+	_, addr, httpURL = serve(t, []string{
 		"ZONEUSAGE_CONTROL_CENTER_URL=" + startSandbox(t, nil, "--devices=100", "--clock", exampleClock),
 		"ZONEUSAGE_USERNAME=sandbox", "ZONEUSAGE_API_KEY=sandbox",
 	}, args...)
-	return addr
+	return addr, httpURL
 }
 
 const exampleTable = `8988217755520000031
@@ -86,6 +93,17 @@ func TestGetPrintsTheVendorsExample(t *testing.T) {
 	}
 }
 
+// A line of JSON is what REST answers, to the byte.
+func TestGetsJSONIsRESTs(t *testing.T) {
+	addr, url := serveBothAt(t)
+	for _, iccid := range []string{vendorDevice, zerosDevice, "8999901000000000050", "8999901000000000126"} {
+		_, want := get(t, request(t, url+strings.Replace(usagePath, vendorDevice, iccid, 1)))
+		if code, got, stderr := ask(t, nil, "", "--addr", addr, "--output=json", iccid); code != 0 || got != want {
+			t.Errorf("exit status %d, printed\n%s\nwant\n%s\nand said\n%s", code, got, want, stderr)
+		}
+	}
+}
+
 // What fails is told in a line, and keeps nobody else from an answer.
 func TestGetGoesOnAfterErrors(t *testing.T) {
 	addr := serveAt(t)
@@ -104,6 +122,29 @@ func TestGetGoesOnAfterErrors(t *testing.T) {
 	code, stdout, stderr = ask(t, nil, "iccid\n"+unknownDevice+"\n"+zerosDevice+"F\n", "--addr", addr, "--output=json", vendorDevice, "-", zerosDevice)
 	if code != 1 || stderr != unknown+"zoneusage: error: 2 answered, 1 failed, 1 not asked again\n" || strings.Count(stdout, "\n") != 2 {
 		t.Errorf("exit status %d, printed\n%s\nand said\n%s", code, stdout, stderr)
+	}
+}
+
+// A list without ICCIDs is a mistake; one whose devices are all known is not.
+func TestGetOfNothing(t *testing.T) {
+	addr := serveAt(t)
+	header := writeFile(t, "iccid,name\n")
+	out := filepath.Join(t.TempDir(), "usage")
+	const none = "zoneusage: error: the list has no ICCIDs; write one a line, or name the --column of CSV that has them\n"
+	for _, test := range []struct {
+		input, want string
+		args        []string
+	}{
+		{"# spare\n", none, []string{"-"}},
+		{"", none, []string{"--column=iccid", "@" + header}},
+		{"", "", []string{vendorDevice, "--out", out}},
+		{"", "", []string{vendorDevice, "--out", out, "--resume"}},
+		{"\n", none, []string{"-", "--out", out, "--resume"}},
+	} {
+		code, _, stderr := ask(t, nil, test.input, append(test.args, "--addr", addr, "--output=json")...)
+		if stderr != test.want || (code == 0) != (test.want == "") {
+			t.Errorf("%v: exit status %d, said\n%s", test.args, code, stderr)
+		}
 	}
 }
 

@@ -29,7 +29,9 @@ type report struct {
 	bar     *progress.Bar // nil where nobody watches
 
 	text                      []byte // of the last answer, to be used again
+	held                      bool   // the file has answers of an earlier call
 	answered, failed, skipped int
+	misnamed                  int   // of failed, those whose rate plan or zone is unknown
 	err                       error // that ends it before the list does
 }
 
@@ -54,9 +56,7 @@ func (r *report) add(answer inquiry.Answer) bool {
 			text = fmt.Sprintf("no answer in %s; --timeout gives it more", r.timeout)
 		}
 		r.fail(fmt.Sprintf("%s: %s: %s", answer.ICCID, inquiry.ReasonOf(err), text))
-		if inquiry.OfAll(err) {
-			r.err = errors.New("the other devices would have the same error, so they are not asked about")
-		}
+		r.err = r.endFor(err)
 	default:
 		if r.err = r.write(answer.Response); r.err == nil {
 			r.answered++
@@ -66,6 +66,22 @@ func (r *report) add(answer inquiry.Answer) bool {
 		r.bar.Set(progress.Count{Passed: r.answered + r.failed + r.skipped, Worked: r.answered + r.failed, Failed: r.failed})
 	}
 	return r.err == nil
+}
+
+// endFor is why a device's error ends the report before the list does; nil for most. Control Center may refuse a name for the
+// device alone, but does so for all where it is mistyped.
+func (r *report) endFor(err error) error {
+	if inquiry.OfAll(err) {
+		return errors.New("the other devices would have the same error, so they are not asked about")
+	}
+	if inquiry.OfName(err) {
+		r.misnamed++
+	}
+	if r.misnamed < many || r.held || r.answered > 0 {
+		return nil
+	}
+	return fmt.Errorf("--rate-plan or --zone is unknown for each of %d devices, so the others are not asked about; "+
+		"correct the name, or begin with a device that has it", many)
 }
 
 // write writes an answer, in one piece: nothing but a kill in the middle leaves a part of it.
@@ -107,6 +123,8 @@ func (r *report) close(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", summary, r.err)
 	case r.failed > 0:
 		return errors.New(summary)
+	case r.answered+r.skipped == 0:
+		return errors.New("the list has no ICCIDs; write one a line, or name the --column of CSV that has them")
 	}
 	return nil
 }

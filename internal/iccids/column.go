@@ -23,14 +23,9 @@ func readColumn(name, column string, r io.Reader, yield func(Entry) bool) bool {
 	if err != nil {
 		return yield(Entry{Err: fmt.Errorf("%s: its first row, which names the columns, cannot be read: %w", name, err)})
 	}
-	at := -1
-	for i, title := range header {
-		if strings.EqualFold(strings.TrimSpace(title), column) {
-			at = i
-		}
-	}
-	if at < 0 {
-		return yield(Entry{Err: fmt.Errorf("%s: its first row names no column %q, but %q", name, column, header)})
+	at, err := find(column, header)
+	if err != nil {
+		return yield(Entry{Err: fmt.Errorf("%s: %w", name, err)})
 	}
 	for {
 		row, err := rows.Read()
@@ -45,6 +40,24 @@ func readColumn(name, column string, r io.Reader, yield func(Entry) bool) bool {
 			return true
 		}
 	}
+}
+
+// find is the place of a column among the titles.
+func find(column string, titles []string) (at int, err error) {
+	at = -1
+	for i, title := range titles {
+		switch {
+		case !strings.EqualFold(strings.TrimSpace(title), column):
+		case at >= 0:
+			return 0, fmt.Errorf("its first row names two columns %q, number %d and %d; rename one", column, at+1, i+1)
+		default:
+			at = i
+		}
+	}
+	if at < 0 {
+		return 0, fmt.Errorf("its first row names no column %q, but %q", column, titles)
+	}
+	return at, nil
 }
 
 // parseRow reads the ICCID of a row; after an error that is not CSV's, none comes any more.
@@ -68,12 +81,19 @@ func separator(r *bufio.Reader) rune {
 	if mark, _ := r.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
 		_, _ = r.Discard(len(byteOrderMark)) // what was peeked is there
 	}
-	title, _ := r.Peek(1)
-	for i := 1; len(title) == i && title[i-1] != '\n'; i++ {
-		if strings.ContainsRune(separators, rune(title[i-1])) {
+	quoted := false
+	for i := 1; ; i++ {
+		title, _ := r.Peek(i)
+		switch {
+		case len(title) < i:
+			return ','
+		case title[i-1] == '"':
+			quoted = !quoted
+		case quoted:
+		case title[i-1] == '\n':
+			return ','
+		case strings.IndexByte(separators, title[i-1]) >= 0:
 			return rune(title[i-1])
 		}
-		title, _ = r.Peek(i + 1)
 	}
-	return ','
 }

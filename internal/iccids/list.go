@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/zoneusage/zoneusage/jasperclient"
@@ -23,14 +24,18 @@ type Entry struct {
 
 // A List is read anew by each method, a piece at a time, however long it is.
 type List struct {
-	Sources []string  // each an ICCID, @FILE, or - for Stdin
-	Column  string    // of CSV, whose first row names the columns; empty: one ICCID a line
-	Stdin   io.Reader // is read once
+	First   jasperclient.ICCID // comes before the sources; empty for none
+	Sources []string           // each an ICCID, @FILE, or - for Stdin
+	Column  string             // of CSV, whose first row names the columns; empty: one ICCID a line
+	Stdin   io.Reader          // is read once
 }
 
 // All gives the entries in their order. What cannot be read is an entry with an error, and does not end the list.
 func (l List) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
+		if l.First != "" && !yield(Entry{ICCID: l.First}) {
+			return
+		}
 		for i, source := range l.Sources {
 			if !l.read(i, source, yield) {
 				return
@@ -56,11 +61,7 @@ func (l List) Unknown(known *Set) iter.Seq[Entry] {
 // Count is how many entries there are; ok is false where that cannot be told without using them up.
 func (l List) Count() (n int, ok bool) {
 	for _, source := range l.Sources {
-		if file, named := strings.CutPrefix(source, "@"); named {
-			if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
-				return 0, false
-			}
-		} else if source == "-" {
+		if info, err := l.stat(source); source == "-" || (err == nil && !info.Mode().IsRegular()) {
 			return 0, false
 		}
 	}
@@ -68,6 +69,25 @@ func (l List) Count() (n int, ok bool) {
 		n++
 	}
 	return n, true
+}
+
+// Reads reports whether a file is one of the sources, by whatever name.
+func (l List) Reads(file os.FileInfo) bool {
+	return slices.ContainsFunc(l.Sources, func(source string) bool {
+		info, err := l.stat(source)
+		return err == nil && os.SameFile(info, file)
+	})
+}
+
+// stat describes the file that a source is.
+func (l List) stat(source string) (os.FileInfo, error) {
+	if name, named := strings.CutPrefix(source, "@"); named {
+		return os.Stat(name)
+	}
+	if file, ok := l.Stdin.(*os.File); ok && source == "-" {
+		return file.Stat()
+	}
+	return nil, os.ErrNotExist
 }
 
 // read gives the entries of one source. Like yield it returns false when no more are wanted.

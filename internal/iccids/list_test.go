@@ -23,6 +23,7 @@ const (
 	first  = "8988217755520000031"
 	second = "8999901000000000019"
 	third  = "89999010000000000109"
+	fourth = "8999901000000000027"
 )
 
 // read gives a list's entries as text, an error as its own.
@@ -58,6 +59,8 @@ func TestLists(t *testing.T) {
 		"a column":          {"iccid", "name,ICCID,state\nMeter," + first + ",on\n\"a, b\n\"\"c\"\"\"," + second + ",off\n", []string{first, second}},
 		"semicolons":        {"SIM", "\ufeffname;sim\r\nMeter;" + first + "\r\n", []string{first}},
 		"tabs":              {"sim", "name\tsim\nMeter, small\t" + first + "\n", []string{first}},
+		"quoted titles":     {"iccid", "\"Name, first\";\"ICC\nID, too\";\"ICCID\"\nMeter;;" + first + "\n", []string{first}},
+		"two of the name":   {"iccid", "ICCID,name,iccid \n" + first + ",Meter," + second, []string{`LIST: its first row names two columns "iccid", number 1 and 3; rename one`}},
 		"one column alone":  {"iccid", "iccid\n" + first, []string{first}},
 		"no such column":    {"sim", "name,iccid\nMeter," + first, []string{`LIST: its first row names no column "sim", but ["name" "iccid"]`}},
 		"no row at all":     {"sim", "", []string{"LIST: its first row, which names the columns, cannot be read: EOF"}},
@@ -87,7 +90,7 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// Sources come in their order, each ICCID once, and what one of them lacks does not end the others.
+// The first one and the sources come in their order, each ICCID once, and what one of them lacks does not end the others.
 func TestUnknown(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "list")
 	if err := os.WriteFile(file, []byte(first+"\n"+third+"\n"), 0o600); err != nil {
@@ -95,8 +98,8 @@ func TestUnknown(t *testing.T) {
 	}
 	known := &iccids.Set{}
 	known.Add(third)
-	list := iccids.List{Sources: []string{second, "@nowhere", first + "F", "@" + file, "x"}}
-	if n, ok := list.Count(); n != 6 || !ok {
+	list := iccids.List{First: fourth, Sources: []string{second, "@nowhere", first + "F", "@" + file, fourth, "x"}}
+	if n, ok := list.Count(); n != 8 || !ok {
 		t.Errorf("%d entries, %v", n, ok)
 	}
 	var got []string
@@ -104,15 +107,15 @@ func TestUnknown(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %v", entry.ICCID, entry.Err))
 	}
 	want := []string{
-		second + " <nil>", " open nowhere: no such file or directory", first + " <nil>",
-		first + " " + iccids.ErrKnown.Error(), third + " " + iccids.ErrKnown.Error(),
-		" argument 5: an ICCID has digits only, but it has 'x'; give 18 to 22 digits",
+		fourth + " <nil>", second + " <nil>", " open nowhere: no such file or directory", first + " <nil>",
+		first + " " + iccids.ErrKnown.Error(), third + " " + iccids.ErrKnown.Error(), fourth + " " + iccids.ErrKnown.Error(),
+		" argument 6: an ICCID has digits only, but it has 'x'; give 18 to 22 digits",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for entry := range list.All() { // that it can be left
-		if entry.ICCID != second {
+		if entry.ICCID != fourth {
 			t.Errorf("%v", entry)
 		}
 		break
@@ -125,6 +128,33 @@ func TestAStreamIsNotCounted(t *testing.T) {
 	}
 	if n, ok := (iccids.List{Sources: []string{"@" + os.DevNull}}).Count(); ok {
 		t.Errorf("%d entries", n)
+	}
+}
+
+func TestReads(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "list"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		list iccids.List
+		want bool
+	}{
+		"by its name":       {iccids.List{Sources: []string{first, "@" + file.Name()}}, true},
+		"as standard input": {iccids.List{Sources: []string{"-"}, Stdin: file}, true},
+		"without being one": {iccids.List{Sources: []string{first, "@nowhere", "@" + os.DevNull}, Stdin: file}, false},
+		"from elsewhere":    {iccids.List{Sources: []string{"-"}, Stdin: strings.NewReader("")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.list.Reads(info); got != test.want {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }
 

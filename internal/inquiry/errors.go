@@ -44,6 +44,13 @@ func OfAll(err error) bool {
 	return false
 }
 
+// OfName reports whether Control Center does not know the rate plan or zone that is asked for. Whether it would know it for
+// another device, nobody has documented.
+func OfName(err error) bool {
+	reason := ReasonOf(err)
+	return reason == "RATE_PLAN_NOT_FOUND" || reason == "INVALID_ZONE"
+}
+
 // detailOf finds the detail of a type in a call's error.
 func detailOf[T protoadapt.MessageV1](err error) (detail T, ok bool) {
 	for _, found := range status.Convert(err).Details() {

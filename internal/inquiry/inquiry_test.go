@@ -316,6 +316,7 @@ func TestErrorsOfAll(t *testing.T) {
 		"no such account":      {failure(t, codes.InvalidArgument, reason("ACCOUNT_UNKNOWN")), true},
 		"too old a cycle":      {failure(t, codes.OutOfRange, reason("CYCLE_START_DATE_OUT_OF_RANGE")), true},
 		"a deadline":           {failure(t, codes.DeadlineExceeded), false},
+		"no such rate plan":    {failure(t, codes.NotFound, reason("RATE_PLAN_NOT_FOUND")), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := inquiry.OfAll(test.err); got != test.want {
@@ -330,5 +331,13 @@ func TestErrorsOfAll(t *testing.T) {
 	}
 	if got := inquiry.ReasonOf(failure(t, codes.DeadlineExceeded)); got != "DEADLINE_EXCEEDED" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestErrorsOfAName(t *testing.T) {
+	for name, want := range map[string]bool{"RATE_PLAN_NOT_FOUND": true, "INVALID_ZONE": true, "DEVICE_NOT_FOUND": false} {
+		if got := inquiry.OfName(failure(t, codes.NotFound, reason(name))); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -3,13 +3,9 @@ package usageform
 import (
 	"bytes"
 	"encoding/csv"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -25,7 +21,7 @@ var columns = []string{
 // device without usage one without a rate plan: it was asked, and has an answer. How many rows the device has is in each of
 // them, because nothing else would tell that a file was cut off between two. Names stand as Control Center gives them, also
 // those that begin as a spreadsheet's formula does.
-var CSV = Form{Header: strings.Join(columns, ",") + "\n", Append: appendCSV, held: heldCSV}
+var CSV = Form{Header: strings.Join(columns, ",") + "\n", Append: appendCSV, held: heldCSV, part: partCSV}
 
 func appendCSV(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
 	buffer := bytes.NewBuffer(text)
@@ -76,56 +72,12 @@ func cells(usage *usagev1.Usage) []string {
 	return all
 }
 
+// timeText is a time as JSON has it: with 0, 3, 6 or 9 digits after the second.
 func timeText(at *timestamppb.Timestamp) string {
 	if at == nil {
 		return ""
 	}
-	return at.AsTime().Format(time.RFC3339Nano)
-}
-
-// heldCSV takes a device for whole that has as many rows as its rows say.
-func heldCSV(text io.Reader, size int64, tell func(string) error) (end int64, err error) {
-	from := &lastByte{Reader: text}
-	rows := csv.NewReader(from)
-	rows.FieldsPerRecord = len(columns)
-	rows.ReuseRecord = true
-	device, count := "", 0 // whose rows these are, and how many came
-	for {
-		row, err := rows.Read()
-		at := rows.InputOffset()
-		over := errors.Is(err, io.EOF) || (at == size && (err != nil || from.byte != '\n')) // or the last row is torn
-		switch {
-		case over:
-			return end, nil
-		case err != nil:
-			return 0, err
-		case count == 0:
-			device = strings.Clone(row[0])
-		case row[0] != device:
-			return 0, fmt.Errorf("it has only %d rows of the device %s", count, device)
-		}
-		count++
-		if row[len(row)-1] != strconv.Itoa(count) {
-			continue
-		}
-		if err := tell(device); err != nil {
-			return 0, err
-		}
-		end, count = at, 0
-	}
-}
-
-// A lastByte knows the last byte that was read: a row that ends with the file, and not with a line, is torn.
-type lastByte struct {
-	io.Reader
-	byte byte
-}
-
-// Read implements io.Reader.
-func (r *lastByte) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if n > 0 {
-		r.byte = p[n-1]
-	}
-	return n, err
+	text := at.AsTime().Format("2006-01-02T15:04:05.000000000")
+	text = strings.TrimSuffix(strings.TrimSuffix(text, "000"), "000")
+	return strings.TrimSuffix(text, ".000") + "Z"
 }

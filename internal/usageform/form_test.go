@@ -3,9 +3,7 @@ package usageform_test
 import (
 	"encoding/csv"
 	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
-	"github.com/zoneusage/zoneusage/internal/iccids"
 	"github.com/zoneusage/zoneusage/internal/usageform"
-	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
 type response = usagev1.GetDeviceUsageInZoneResponse
@@ -68,7 +64,8 @@ func answers() []*response {
 		answer("8999901000000000126", &usagev1.Usage{}, plan("key, with, commas", 3)),           // no zone
 		answer("8999901000000000068", all, plan("=1+1", 1, zone("+zone", all), zone("-", all))), // formulas
 		answer("89999010000000000109", all, plan(`"quoted", `, 1, zone("two\nlines\n---\n...\n", all), zone("区域 😀", &usagev1.Usage{})),
-			plan("@: {}#", 2, zone("\x1b[31m\x7f\u0085", all), zone("0123", all), zone("null", all), zone(" ", all))),
+			plan("@: {}#", 2, zone("\x1b[31m\x7f\u0085", all), zone("0123", all), zone("null", all), zone(" ", all)),
+			plan("=", 1<<31-1, zone("a\u0085b\u2028c\u2029d\ufeff", all), zone("", all), zone("<<", all), zone("2016-11-10", all))),
 		answer("899990100000000001", &usagev1.Usage{}),
 	}
 }
@@ -101,6 +98,24 @@ func TestJSONIsTheAnswer(t *testing.T) {
 	}
 }
 
+func TestEmptyListsAndDefaultsAreWritten(t *testing.T) {
+	resp := answer("8988217755520000031", &usagev1.Usage{}, plan("", 0), plan("", 0, zone("", &usagev1.Usage{})))
+	const plans = `[{"ratePlan":"","ratePlanVersion":0,"zoneUsages":[],"total":{}},` +
+		`{"ratePlan":"","ratePlanVersion":0,"zoneUsages":[{"zone":"","usage":{}}],"total":{}}]`
+	if got := write(t, usageform.JSON, resp, answer("8988217755520000049", &usagev1.Usage{})); !strings.Contains(got, plans) || !strings.Contains(got, `"ratePlanUsages":[]`) {
+		t.Errorf("%s", got)
+	}
+	const yamlPlans = `ratePlanUsages:
+  - ratePlan: ""
+    ratePlanVersion: 0
+    zoneUsages: []
+    total: {}
+`
+	if got := write(t, usageform.YAML, resp); !strings.Contains(got, yamlPlans) {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestYAMLIsTheAnswer(t *testing.T) {
 	documents := yaml.NewDecoder(strings.NewReader(write(t, usageform.YAML, answers()...)))
 	for _, want := range answers() {
@@ -122,6 +137,21 @@ func TestYAMLIsTheAnswer(t *testing.T) {
 	}
 }
 
+// Text stands in double quotes, with escapes for what some parsers take for the end of a line; names of fields and numbers do not.
+func TestYAMLIsPlainToEveryParser(t *testing.T) {
+	text := write(t, usageform.YAML, answers()...)
+	if strings.ContainsAny(text, "\u0085\u2028\u2029\ufeff\x7f\x1b") {
+		t.Error("there are characters that parsers do not agree about")
+	}
+	for line := range strings.Lines(text) {
+		if !yamlLine.MatchString(line) {
+			t.Errorf("%q", line)
+		}
+	}
+}
+
+var yamlLine = regexp.MustCompile(`^(---|\.\.\.|[ -]*[a-zA-Z]+:( ("([^"\\]|\\.)*"|\d+|\[\]|\{\}))?)\n$`)
+
 // A row a zone: names as they are, an empty cell for what is unset, and 0 for 0.
 func TestCSVHasEveryZone(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(write(t, usageform.CSV, answers()...))).ReadAll()
@@ -130,7 +160,7 @@ func TestCSVHasEveryZone(t *testing.T) {
 	}
 	want := [][]string{strings.Split(strings.TrimSpace(usageform.CSV.Header), ",")}
 	rowCount := map[string][]string{
-		"8988217755520000031": {"2"}, "8999901000000000126": {"1"}, "8999901000000000068": {"2"}, "89999010000000000109": {"6"},
+		"8988217755520000031": {"2"}, "8999901000000000126": {"1"}, "8999901000000000068": {"2"}, "89999010000000000109": {"10"},
 	}
 	for _, resp := range answers() {
 		device := []string{resp.GetIccid(), "2016-11-10T05:31:17.557Z", "2016-10-31T10:30:00Z", "2016-11-30T10:29:59Z"}
@@ -162,121 +192,18 @@ func TestCSVHasEveryZone(t *testing.T) {
 	}
 }
 
-// Wherever a file is cut off, going on with it makes it the whole one: no device is missing, none is in it twice.
-func TestAFileCutOffAnywhereIsGoneOnWith(t *testing.T) {
-	for name, form := range forms {
-		t.Run(name, func(t *testing.T) {
-			whole := write(t, form, answers()...)
-			var pieces []string
-			for _, resp := range answers() {
-				pieces = append(pieces, strings.TrimPrefix(write(t, form, resp), form.Header))
-			}
-			path := filepath.Join(t.TempDir(), "usage")
-			for cut := range len(whole) + 1 {
-				known := resume(t, form, path, whole[:cut])
-				got, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i, resp := range answers() {
-					if known.Add(jasperclient.ICCID(resp.GetIccid())) {
-						got = append(got, pieces[i]...)
-					}
-				}
-				if string(got) != whole {
-					t.Fatalf("cut off at byte %d, got\n%s\nwant\n%s", cut, got, whole)
-				}
-			}
-		})
-	}
-}
-
-// resume goes on with a file of this content.
-func resume(t *testing.T, form usageform.Form, path, content string) (known *iccids.Set) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	known = &iccids.Set{}
-	if err := form.Resume(file, known); err != nil {
-		t.Fatal(err)
-	}
-	if at, err := file.Seek(0, io.SeekCurrent); err != nil || at != size(t, file) {
-		t.Fatalf("it goes on at byte %d of %d: %v", at, size(t, file), err)
-	}
-	return known
-}
-
-func size(t *testing.T, file *os.File) int64 {
-	t.Helper()
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.Size()
-}
-
-// A whole file has nothing to be asked again.
-func TestAWholeFileIsLeftAsItIs(t *testing.T) {
-	for name, form := range forms {
-		t.Run(name, func(t *testing.T) {
-			path, whole := filepath.Join(t.TempDir(), "usage"), write(t, form, answers()...)
-			known := resume(t, form, path, whole)
-			if known.Len() != len(answers()) {
-				t.Errorf("%d devices are held, want %d", known.Len(), len(answers()))
-			}
-			if content, err := os.ReadFile(path); err != nil || string(content) != whole {
-				t.Errorf("%v\n%s", err, content)
-			}
-		})
-	}
-}
-
-// What is not get's own is not touched.
-func TestAnotherFileIsLeftAsItIs(t *testing.T) {
-	device := write(t, usageform.JSON, vendorExample())
-	row := strings.TrimPrefix(write(t, usageform.CSV, vendorExample()), usageform.CSV.Header)
-	other := strings.TrimPrefix(write(t, usageform.CSV, answers()[1]), usageform.CSV.Header)
-	for name, test := range map[string]struct {
-		form    usageform.Form
-		content string
-		want    string
-	}{
-		"notes, as CSV":          {usageform.CSV, "buy milk", "it does not begin with iccid,"},
-		"notes, as JSON":         {usageform.JSON, "buy milk", `it ends with "buy milk"`},
-		"notes, as YAML":         {usageform.YAML, "buy milk", `it ends with "buy milk"`},
-		"lines of notes":         {usageform.JSON, "buy milk\n", "line 1"},
-		"YAML of something else": {usageform.YAML, "a: 1\n...\n", "it does not begin with an ICCID"},
-		"an array":               {usageform.JSON, "[\n" + device, "line 1"},
-		"no ICCID":               {usageform.JSON, "{}\n", "an ICCID is required"},
-		"a device twice":         {usageform.JSON, device + device, "line 2: it holds the device 8988217755520000031 twice"},
-		"a device apart":         {usageform.CSV, usageform.CSV.Header + row + other + row + other, "twice"},
-		"rows are missing":       {usageform.CSV, usageform.CSV.Header + strings.SplitAfter(row, "\n")[0] + other, "only 1 rows of the device 8988217755520000031"},
-		"a short row inside":     {usageform.CSV, usageform.CSV.Header + "8988217755520000031,1\n" + row, "wrong number of fields"},
-		"JSON as CSV":            {usageform.CSV, device, "it does not begin with"},
-		"CSV as YAML":            {usageform.YAML, usageform.CSV.Header + row, "it ends with"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "usage")
-			if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			file, err := os.OpenFile(path, os.O_RDWR, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer file.Close()
-			if err := test.form.Resume(file, &iccids.Set{}); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("%v, want %q", err, test.want)
-			}
-			if content, err := os.ReadFile(path); err != nil || string(content) != test.content {
-				t.Errorf("%v\n%s", err, content)
-			}
-		})
+// Times in CSV are the same text as in JSON.
+func TestCSVHasJSONsTimes(t *testing.T) {
+	for _, nanos := range []int32{0, 100_000_000, 557_000_000, 100_000, 123_400, 120, 123_456_789} {
+		resp := vendorExample()
+		resp.Timestamp.Nanos = nanos
+		text, err := protojson.Marshal(resp.GetTimestamp())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "," + strings.Trim(string(text), `"`) + ","
+		if got := write(t, usageform.CSV, resp); !strings.Contains(got, want) {
+			t.Errorf("there is no %s in\n%s", want, got)
+		}
 	}
 }

@@ -10,26 +10,28 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
 // What stands around each answer in YAML. The end is a mark of YAML's, so that a document that has it is whole.
 const (
-	yamlBeginning = "---\niccid: "
+	yamlBeginning = "---\niccid: \""
 	yamlEnd       = "...\n"
 )
 
 // YAML is one document a device, the same that JSON has.
-var YAML = Form{Append: appendYAML, held: heldYAML}
+var YAML = Form{Append: appendYAML, held: heldYAML, part: partYAML}
 
 func appendYAML(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
-	document, err := protojson.Marshal(resp)
+	document, err := documents.Marshal(resp)
 	if err != nil {
 		return nil, err
 	}
-	node, err := yamlNode(json.NewDecoder(bytes.NewReader(document)))
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.UseNumber() // a float is not exact
+	node, err := yamlNode(decoder)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 	delimiter, nested := token.(json.Delim)
 	switch {
 	case !nested:
-		return node, node.Encode(token)
+		return yamlScalar(token), nil
 	case delimiter == '{':
 		node.Kind = yaml.MappingNode
 	default:
@@ -64,6 +66,7 @@ func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 			if err != nil {
 				return nil, err
 			}
+			key.Style = 0 // the fields' names need no quotes
 			node.Content = append(node.Content, key)
 		}
 		value, err := yamlNode(from)
@@ -74,6 +77,15 @@ func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 	}
 	_, err = from.Token() // the end of it
 	return node, err
+}
+
+// yamlScalar is a number as it is, or text in quotes: parsers do not agree about what may stand without.
+func yamlScalar(token json.Token) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(token)}
+	if _, text := token.(string); text {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	return node
 }
 
 // heldYAML takes a document for whole that has the mark of its end.
@@ -87,7 +99,7 @@ func heldYAML(text io.Reader, _ int64, tell func(string) error) (end int64, err 
 			document += line
 		}
 		if errors.Is(err, io.EOF) {
-			return end, torn(document, yamlBeginning)
+			return end, nil
 		}
 		if err != nil {
 			return 0, err
@@ -114,4 +126,12 @@ func tellYAML(document string, tell func(string) error) error {
 		return err
 	}
 	return tell(answer.ICCID)
+}
+
+// partYAML refuses several documents: a program that wrote the file anew has left out the marks of their ends.
+func partYAML(tail string) (jasperclient.ICCID, error) {
+	if strings.Contains(tail, "\n---\n") {
+		return "", fmt.Errorf("a document has no %q behind it", yamlEnd)
+	}
+	return partOf(tail, yamlBeginning, "\"\ntimestamp: \"")
 }

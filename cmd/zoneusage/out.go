@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/zoneusage/zoneusage/internal/iccids"
+)
+
+// open is where the answers go. Those that a file holds already are known, and one that it holds in part is first on the list.
+func (c *getCommand) open(app *kong.Kong, list *iccids.List, known *iccids.Set) (*report, error) {
+	r := &report{form: c.form(app), answers: app.Stdout, errors: app.Stderr, timeout: c.Timeout}
+	if c.Out == "" {
+		_, err := r.answers.Write([]byte(r.form.Header))
+		return r, err
+	}
+	if info, err := os.Stat(c.Out); err == nil && list.Reads(info) {
+		return nil, fmt.Errorf("--out: the devices are read from %s, which the answers would spoil; give another name", c.Out)
+	}
+	file, err := c.openFile()
+	if err != nil {
+		return nil, fmt.Errorf("--out: %w", err)
+	}
+	rest, err := r.form.Resume(file, known)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--out: %w", err), file.Close())
+	}
+	list.First = rest.Part
+	r.answers, r.file, r.held = rest, file, known.Len() > 0
+	return r, nil
+}
+
+// openFile opens the file of --out for this process alone.
+func (c *getCommand) openFile() (*os.File, error) {
+	mode := os.O_EXCL
+	if c.Resume {
+		mode = 0
+	}
+	file, err := os.OpenFile(c.Out, os.O_RDWR|os.O_CREATE|mode, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("%s exists; give another name, or --resume to go on with it", c.Out)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", c.Out, err), file.Close())
+	}
+	return file, nil
+}
