@@ -45,7 +45,7 @@ type getCommand struct {
 
 // Help is what follows the command's summary.
 func (getCommand) Help() string {
-	return `Answers come in the order of the ICCIDs, each of which is asked about once. What fails is told on standard error, a line each, does not stop the rest, and makes the exit status 1. To go on with a file, give the same flags again, with --resume.
+	return `Answers come in the order of the ICCIDs, each of which is asked about once. What fails is told on standard error, a line each, does not stop the rest, and makes the exit status 1; 2 says that the command is malformed, 130 that it was interrupted. To go on with a file, give the same flags again, with --resume.
 
 Examples:
 
@@ -63,7 +63,7 @@ Every flag is also a variable, --ca-cert being ZONEUSAGE_CA_CERT.`
 // Run asks the service about every device.
 func (c *getCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err := c.check(); err != nil {
-		return err
+		return exitError{misused, err}
 	}
 	conn, err := c.dial()
 	if err != nil {
@@ -86,8 +86,9 @@ func (c *getCommand) Run(ctx context.Context, app *kong.Kong) error {
 		Timeout:  c.Timeout,
 		Retries:  c.Retries,
 	}
+	report.total = count
 	if isMany {
-		report.showProgress(count)
+		report.showProgress()
 	}
 	for answer := range question.Ask(ctx, list.Unknown(known)) {
 		if !report.add(answer) {

@@ -183,7 +183,8 @@ func TestGetRefuses(t *testing.T) {
 		"a key that does not fit":    {nil, []string{vendorDevice, "--cert", f.cert, "--key", f.callers}, "--cert and --key: "},
 		"roots that are nowhere":     {nil, []string{vendorDevice, "--ca-cert=nowhere"}, "--ca-cert: open nowhere"},
 		"roots without certificates": {nil, []string{vendorDevice, "--ca-cert", f.callers}, "there is no certificate in"},
-		"no service":                 {nil, []string{vendorDevice, unknownDevice, "--addr=127.0.0.1:1", "--retries=0"}, "UNAVAILABLE: "},
+		"no service":                 {nil, []string{vendorDevice, unknownDevice, "--addr=127.0.0.1:1", "--retries=0"}, "no zoneusage answers at 127.0.0.1:1; is one serving there"},
+		"a file's name without @":    {nil, []string{taken}, "; @" + taken + " reads the file of this name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := ask(t, test.env, "", test.args...)
@@ -194,6 +195,37 @@ func TestGetRefuses(t *testing.T) {
 	}
 	if content, err := os.ReadFile(taken); err != nil || string(content) != "mine" {
 		t.Errorf("%v %s", err, content)
+	}
+}
+
+// A script can tell a command that is malformed from devices that have no answer.
+func TestGetsExitStatus(t *testing.T) {
+	addr := serveAt(t)
+	for want, lines := range map[int][][]string{
+		0: {{vendorDevice}},
+		1: {{unknownDevice}, {vendorDevice, "--zone=Nowhere"}},
+		2: {{}, {vendorDevice, "--nonsense"}, {vendorDevice, "--output=xml"}, {vendorDevice, "--cycle-start-date=yesterday"}},
+	} {
+		for _, args := range lines {
+			if code, _, stderr := ask(t, nil, "", append(args, "--addr", addr)...); code != want {
+				t.Errorf("%v: exit status %d, want %d\n%s", args, code, want, stderr)
+			}
+		}
+	}
+}
+
+// Of one device alone no others are spoken of, and what is wrong with a field is said once.
+func TestGetSaysAnErrorOnce(t *testing.T) {
+	addr := serveAt(t)
+	for _, test := range []struct{ flag, want string }{
+		{"--zone=Nowhere", "INVALID_ZONE: zone: Control Center knows no zone of this name; give its exact name"},
+		{"--account=nobody", "ACCOUNT_UNKNOWN: account: "},
+	} {
+		_, _, stderr := ask(t, nil, "", vendorDevice, test.flag, "--addr", addr)
+		lines := strings.SplitAfter(stderr, "\n")
+		if len(lines) != 3 || !strings.HasPrefix(lines[0], vendorDevice+": "+test.want) || lines[1] != "zoneusage: error: 0 answered, 1 failed\n" {
+			t.Errorf("%s: said\n%s", test.flag, stderr)
+		}
 	}
 }
 
@@ -214,7 +246,7 @@ func TestGetSaysWhoCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert, key := certtest.Write(t, t.TempDir(), f.ca.Issue(t, nil, "dashboard.internal"))
-	const only = "0 answered, 1 failed: the other devices would have the same error, so they are not asked about"
+	const only = "0 answered, 1 failed: " // and no other device is asked about
 	for name, test := range map[string]struct {
 		env  []string
 		args []string
@@ -276,7 +308,7 @@ func TestGetIsInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	if cmd.ProcessState.ExitCode() != 1 || stderr.String() != "zoneusage: error: 1 answered, 0 failed: interrupt signal received\n" {
+	if cmd.ProcessState.ExitCode() != 130 || stderr.String() != "zoneusage: error: 1 answered, 0 failed: interrupt signal received\n" {
 		t.Errorf("%v, said\n%s", cmd.ProcessState, &stderr)
 	}
 	code, _, said = ask(t, nil, "", "--addr", addr, "--output=json", "--out", file, "--resume", vendorDevice, zerosDevice)

@@ -39,6 +39,7 @@ func main() {
 			"oidc_algorithms": strings.Join(callers.Algorithms(), ", "),
 		},
 		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Exit(exit),
 	)
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)

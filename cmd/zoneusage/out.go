@@ -12,7 +12,7 @@ import (
 
 // open is where the answers go. Those that a file holds already are known, and one that it holds in part is first on the list.
 func (c *getCommand) open(app *kong.Kong, list *iccids.List, known *iccids.Set) (*report, error) {
-	r := &report{form: c.form(app), answers: app.Stdout, errors: app.Stderr, timeout: c.Timeout}
+	r := &report{form: c.form(app), answers: app.Stdout, errors: app.Stderr, addr: c.Addr, timeout: c.Timeout}
 	if c.Out == "" {
 		_, err := r.answers.Write([]byte(r.form.Header))
 		return r, err

@@ -25,7 +25,9 @@ type report struct {
 	answers io.Writer
 	file    *os.File // that the answers go to; nil for standard output
 	errors  io.Writer
+	addr    string // of who is asked
 	timeout time.Duration
+	total   int           // of the list; 0 where that is not known
 	bar     *progress.Bar // nil where nobody watches
 
 	text                      []byte // of the last answer, to be used again
@@ -36,10 +38,10 @@ type report struct {
 }
 
 // showProgress draws a bar where somebody watches it, and where it does not come between the answers.
-func (r *report) showProgress(total int) {
+func (r *report) showProgress() {
 	screen, watched := terminal(r.errors)
 	if _, between := terminal(r.answers); watched && !between {
-		r.bar = progress.NewBar(screen, func() int { return columns(screen) }, total)
+		r.bar = progress.NewBar(screen, func() int { return columns(screen) }, r.total)
 	}
 }
 
@@ -63,15 +65,21 @@ func (r *report) add(answer inquiry.Answer) bool {
 		}
 	}
 	if r.bar != nil {
-		r.bar.Set(progress.Count{Passed: r.answered + r.failed + r.skipped, Worked: r.answered + r.failed, Failed: r.failed})
+		r.bar.Set(progress.Count{Passed: r.done(), Worked: r.answered + r.failed, Failed: r.failed})
 	}
 	return r.err == nil
 }
 
+// done is how many entries of the list are done with.
+func (r *report) done() int { return r.answered + r.failed + r.skipped }
+
 // endFor is why a device's error ends the report before the list does; nil for most. Control Center may refuse a name for the
 // device alone, but does so for all where it is mistyped.
 func (r *report) endFor(err error) error {
-	if inquiry.OfAll(err) {
+	switch {
+	case inquiry.NotThere(err):
+		return fmt.Errorf("no zoneusage answers at %s; is one serving there, and with TLS, for which there are --tls and --ca-cert?", r.addr)
+	case inquiry.OfAll(err) && r.done() != r.total:
 		return errors.New("the other devices would have the same error, so they are not asked about")
 	}
 	if inquiry.OfName(err) {
@@ -118,7 +126,7 @@ func (r *report) close(ctx context.Context) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", summary, context.Cause(ctx))
+		return exitError{interrupted, fmt.Errorf("%s: %w", summary, context.Cause(ctx))}
 	case r.err != nil:
 		return fmt.Errorf("%s: %w", summary, r.err)
 	case r.failed > 0:

@@ -103,7 +103,13 @@ func (l List) read(i int, source string, yield func(Entry) bool) bool {
 		defer func() { _ = file.Close() }() // it was only read
 		return l.readFrom(name, file, yield)
 	}
-	return yield(parse(fmt.Sprintf("argument %d", i+1), source))
+	entry := parse(fmt.Sprintf("argument %d", i+1), source)
+	if entry.Err != nil {
+		if _, err := os.Stat(source); err == nil {
+			entry.Err = fmt.Errorf("%w; @%s reads the file of this name", entry.Err, source)
+		}
+	}
+	return yield(entry)
 }
 
 func (l List) readFrom(name string, r io.Reader, yield func(Entry) bool) bool {

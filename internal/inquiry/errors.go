@@ -1,6 +1,8 @@
 package inquiry
 
 import (
+	"strings"
+
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -16,15 +18,17 @@ func ReasonOf(err error) string {
 	return code.Code(status.Code(err)).String()
 }
 
-// TextOf is the text of a call's error, with what is said of single fields.
+// TextOf is what is said of a call's error: of its fields, where that is at fault, else in all.
 func TextOf(err error) string {
-	text := status.Convert(err).Message()
-	if request, ok := detailOf[*errdetails.BadRequest](err); ok {
-		for _, violation := range request.GetFieldViolations() {
-			text += "; " + violation.GetField() + ": " + violation.GetDescription()
-		}
+	request, _ := detailOf[*errdetails.BadRequest](err)
+	if len(request.GetFieldViolations()) == 0 {
+		return status.Convert(err).Message()
 	}
-	return text
+	var texts []string
+	for _, violation := range request.GetFieldViolations() {
+		texts = append(texts, violation.GetField()+": "+violation.GetDescription())
+	}
+	return strings.Join(texts, "; ")
 }
 
 // OfAll reports whether every other device would have the same error: who asks may not, or the question is wrong, or the
@@ -34,14 +38,19 @@ func OfAll(err error) bool {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
 		return true
 	case codes.Unavailable:
-		_, answered := detailOf[*errdetails.ErrorInfo](err)
-		return !answered
+		return NotThere(err)
 	}
 	switch ReasonOf(err) {
 	case "ACCOUNT_UNKNOWN", "INVALID_CYCLE_START_DATE", "CYCLE_START_DATE_OUT_OF_RANGE", "UPSTREAM_CREDENTIALS_REJECTED":
 		return true
 	}
 	return false
+}
+
+// NotThere reports whether no zoneusage answered.
+func NotThere(err error) bool {
+	_, answered := detailOf[*errdetails.ErrorInfo](err)
+	return status.Code(err) == codes.Unavailable && !answered
 }
 
 // OfName reports whether Control Center does not know the rate plan or zone that is asked for. Whether it would know it for

@@ -326,7 +326,7 @@ func TestErrorsOfAll(t *testing.T) {
 	}
 	refused := failure(t, codes.InvalidArgument, reason("INVALID_REQUEST"),
 		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "zone", Description: "too long"}}})
-	if got := inquiry.TextOf(refused); got != "no; zone: too long" {
+	if got := inquiry.TextOf(refused); got != "zone: too long" {
 		t.Errorf("%q", got)
 	}
 	if got := inquiry.ReasonOf(failure(t, codes.DeadlineExceeded)); got != "DEADLINE_EXCEEDED" {
