@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -112,11 +113,15 @@ func TestTheDocsPageNeedsNothingFromElsewhere(t *testing.T) {
 		t.Error("the page has a script or a style in it, which its policy forbids")
 	}
 	links := link.FindAllStringSubmatch(page, -1)
-	if len(links) != 5 {
+	if len(links) != 7 {
 		t.Errorf("the page asks for %v", links)
 	}
 	for _, found := range links {
-		if resp := askSite(t, site, http.MethodGet, "/"+found[1], nil); resp.status != http.StatusOK || resp.body == "" {
+		path, err := (&url.URL{Path: "/docs"}).Parse(found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp := askSite(t, site, http.MethodGet, path.String(), nil); resp.status != http.StatusOK || resp.body == "" {
 			t.Errorf("%s: HTTP status %d, %d bytes", found[1], resp.status, len(resp.body))
 		}
 	}
