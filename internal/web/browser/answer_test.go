@@ -3,6 +3,7 @@ package browser
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func TestVendorExample(t *testing.T) {
 	p.see(".charts")
 	p.shows(".answer-head", vendorExample, "live", "invented numbers", "account sandbox", "answered just now", "Request ")
 	p.shows(".cycle", "Today, ", "Day ", ":30:00 UTC", ":29:59 UTC")
-	p.shows(".totals", "≈ 921.6 KiB", "943,718 bytes", "262 h 18 min 38 s", "944,318 seconds", "not reported")
+	p.shows(".totals", "≈ 921.6 KiB", "943,718 bytes", "10 d 22 h 18 min 38 s", "944,318 seconds", "not reported")
 	p.shows(".flush table", "Rate Plan A", "version 1", "Rate Plan B", "version 2", "default zone", "943,718", "600", "not reported")
 	bars := eval[[]string](p, `[...document.querySelectorAll('.charts .value')].map((bar) => bar.getAttribute('width'))`)
 	if want := []string{"100%", "0.6%", "100%"}; !slices.Equal(bars, want) {
@@ -44,11 +45,47 @@ func TestLargeNumbers(t *testing.T) {
 	p := open(t, serve(t), desktop)
 	p.load("?iccid=8999901000000000076")
 	p.see(".charts")
-	p.shows(".totals", "9,223,372,036,854,775,807 bytes", "≈ 8.0 EiB", "9,007,199,254,740,993 seconds", "2,147,483,649 messages")
+	p.shows(".totals", "9,223,372,036,854,775,807 bytes", "≈ 8.0 EiB", "104,249,991,374 d 7 h 36 min 33 s", "9,007,199,254,740,993 seconds", "2,147,483,649 messages")
 	p.shows(".flush table", "9,223,372,036,854,775,807", "9,007,199,254,740,993", "2,147,483,649")
 	exact := eval[[]string](p, `[...document.querySelectorAll('tfoot data')].map((data) => data.value)`)
 	if want := []string{"9223372036854775807", "9007199254740993", "2147483649"}; !slices.Equal(exact, want) {
 		t.Errorf("the totals are %v, want %v", exact, want)
+	}
+}
+
+// The greatest amount of every kind has room on every screen, and is broken nowhere but between a unit and a number.
+func TestGreatestNumbers(t *testing.T) {
+	for _, l := range []look{{1440, false}, {800, false}, {360, false}} {
+		t.Run(l.String(), func(t *testing.T) {
+			p := open(t, serve(t), l)
+			p.load("?iccid=" + vendorExample)
+			p.see(".charts")
+			eval[string](p, `(() => {
+				const { fetch } = window;
+				const most = { dataBytes: '', voiceMtSeconds: '', voiceMoSeconds: '', smsMtMessages: '', smsMoMessages: '' };
+				for (const kind of Object.keys(most)) most[kind] = '9223372036854775807';
+				window.fetch = async (...question) => {
+					const answer = await (await fetch(...question)).json();
+					answer.total = most;
+					for (const plan of answer.ratePlanUsages) {
+						plan.total = most;
+						for (const zone of plan.zoneUsages) zone.usage = most;
+					}
+					return new Response(JSON.stringify(answer));
+				};
+				return '';
+			})()`)
+			p.click("#question button")
+			p.until("document.querySelectorAll('.totals .big').length === 5")
+			p.shows(".totals", "106,751,991,167,300 d 15 h 30 min 7 s", "9,223,372,036,854,775,807 messages")
+			p.check("greatest-" + l.String())
+			for _, part := range []string{".totals > div", ".bar-line", ".bar-line > *", ".flush td"} {
+				over := eval[[]string](p, fmt.Sprintf(`[...document.querySelectorAll(%q)].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.innerText)`, part))
+				if len(over) > 0 {
+					t.Errorf("%s is too narrow for %q", part, over)
+				}
+			}
+		})
 	}
 }
 
@@ -58,7 +95,7 @@ func TestZerosBesideNulls(t *testing.T) {
 	p.load("?iccid=8999901000000000068")
 	p.see(".charts")
 	cells := eval[[]string](p, `[...document.querySelectorAll('tbody:first-of-type tr:first-child td')].map((cell) => cell.querySelector('data')?.value ?? cell.innerText)`)
-	if want := []string{"not reported", "not reported", "0", "0", "not reported"}; !slices.Equal(cells, want) {
+	if want := []string{"not reported", "0", "not reported", "not reported", "0"}; !slices.Equal(cells, want) {
 		t.Errorf("Zone A has %q, want %q", cells, want)
 	}
 	p.shows(".totals", "0 B", "0 s", "0 messages")
@@ -80,6 +117,27 @@ func TestNamesAreText(t *testing.T) {
 	p.shows(".failure", "No such zone", "INVALID_ZONE", "10000031")
 	if title := eval[string](p, "document.title"); title != vendorExample+" · zoneusage" {
 		t.Errorf("the title is %q", title)
+	}
+}
+
+// Amounts stand in the contract's order wherever there are several.
+func TestOrder(t *testing.T) {
+	p := open(t, serve(t), desktop)
+	p.load("?iccid=8999901000000000019")
+	p.see(".charts")
+	p.click("#earlier-title + button")
+	p.see(".compared table")
+	for selector, want := range map[string][]string{
+		".totals dt":                  {"Data", "Voice to the device", "Voice from the device", "SMS to the device", "SMS from the device"},
+		".flush thead th.number":      {"Data bytes", "Voice MT seconds", "Voice MO seconds", "SMS MT messages", "SMS MO messages"},
+		".compared thead th.number":   {"Data bytes", "Voice MT seconds", "Voice MO seconds", "SMS MT messages", "SMS MO messages"},
+		".chart .zone-name + * .mark": {"MT", "MT", "MT", "MT"},
+		".chart figcaption":           {"Data", "Voice MT to, MO from the device", "SMS MT to, MO from the device"},
+	} {
+		got := eval[[]string](p, fmt.Sprintf(`[...document.querySelectorAll(%q)].map((e) => e.innerText.replace(/\s+/g, ' '))`, selector))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", selector, got, want)
+		}
 	}
 }
 

@@ -122,6 +122,7 @@ func TestUnreachable(t *testing.T) {
 func (p *tab) check(name string) {
 	p.Helper()
 	p.fits()
+	p.whole()
 	p.accessible()
 	p.shoot(name)
 }
