@@ -251,4 +251,8 @@ func TestEarlierCycles(t *testing.T) {
 	p.click("#earlier-title + button")
 	p.until("document.querySelector('.compared')?.innerText.includes('Control Center keeps no cycle before')")
 	p.shows(".cycle", "Ended")
+	// That is the earliest day that the service takes, which is not the day on which the cycle begins in UTC.
+	earliest := eval[string](p, `fetch('/v1/devices/8999901000000000084/usageInZone?cycleStartDate=2000-01-01').then((reply) => reply.json()).then((status) =>
+		new Date(status.details[0].metadata.earliest_date).toLocaleDateString('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short', year: 'numeric' }))`)
+	p.shows(".compared", "Control Center keeps no cycle before "+earliest+", by the account’s own time zone.")
 }
