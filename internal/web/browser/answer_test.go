@@ -1,16 +1,20 @@
 package browser
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
@@ -146,9 +150,53 @@ func TestCalls(t *testing.T) {
 	p := open(t, serve(t), desktop)
 	p.load("?" + url.Values{"iccid": {vendorExample}, "ratePlan": {"Rate Plan B"}, "zone": {"default zone"}}.Encode())
 	p.see(".charts")
-	p.shows(".call:nth-of-type(1)", "curl '"+p.origin+"/v1/devices/"+vendorExample+"/usageInZone?ratePlan=Rate%20Plan%20B&zone=default%20zone'")
-	p.shows(".call:nth-of-type(2)", `'{"iccid":"`+vendorExample+`","rate_plan":"Rate Plan B","zone":"default zone"}'`)
+	p.shows(".call:nth-of-type(2)", "curl '"+p.origin+"/v1/devices/"+vendorExample+"/usageInZone?ratePlan=Rate%20Plan%20B&zone=default%20zone'")
+	p.shows(".call:nth-of-type(3)", `'{"iccid":"`+vendorExample+`","rate_plan":"Rate Plan B","zone":"default zone"}'`)
 	p.shows(".filters", "ratePlan: Rate Plan B", "zone: default zone")
+}
+
+// The command to copy asks the same question, whatever the names are.
+func TestCommand(t *testing.T) {
+	origin, grpcAddr := serveBoth(t)
+	_, port, err := net.SplitHostPort(grpcAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const names = "8999901000000000035"
+	for _, question := range []url.Values{
+		{"iccid": {vendorExample}},
+		{"iccid": {" " + vendorExample + "F "}, "cycleStartDate": {time.Now().AddDate(0, -1, 0).Format(time.DateOnly)}, "account": {"sandbox"}, "maxAge": {"0s"}},
+		{"iccid": {names}, "ratePlan": {`Fleet, Car & Truck + 50% / "Gold"`}, "zone": {`50% + "roaming" / <other>`}},
+		{"iccid": {names}, "rate_plan": {"M2M, 2, 3"}, "zone": {"a+b=c;d"}},
+	} {
+		p := open(t, origin, desktop)
+		p.load("?" + question.Encode())
+		p.see(".charts")
+		// The service knows its port of gRPC only once it listens, and then has made the page.
+		command := strings.ReplaceAll(p.text(".call:nth-of-type(1) code"), "GRPC_PORT", port) + " --output=csv"
+		shell := exec.Command("sh", "-c", command)
+		shell.Env = []string{"PATH=" + filepath.Dir(binary)}
+		output, err := shell.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", command, err, output)
+			continue
+		}
+		got, err := csv.NewReader(bytes.NewReader(output)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		iccid := strings.Trim(question.Get("iccid"), " F")
+		question.Del("iccid")
+		want := wantCSV(t, get(t, origin+"/v1/devices/"+iccid+"/usageInZone?"+question.Encode()))
+		for _, rows := range [][][]string{got, want} {
+			for _, row := range rows {
+				row[1] = "" // when it was answered
+			}
+		}
+		if !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s answers\n%q, want\n%q", command, got, want)
+		}
+	}
 }
 
 // The file has what the service answers, value by value, and nothing where nothing was reported.

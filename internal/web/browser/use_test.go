@@ -126,7 +126,8 @@ func TestToken(t *testing.T) {
 	p.enter("#token", callerToken)
 	p.key(kb.Enter)
 	p.see(".charts")
-	p.shows(".call", `-H "Authorization: Bearer $TOKEN"`)
+	p.shows(".call:nth-of-type(1)", `ZONEUSAGE_TOKEN="$TOKEN" zoneusage get`)
+	p.shows(".call:nth-of-type(2)", `-H "Authorization: Bearer $TOKEN"`)
 	p.do(chromedp.Reload())
 	p.see(".charts")
 	if want := []string{"", "Bearer wrong", "Bearer " + callerToken, "Bearer " + callerToken}; !slices.Equal(p.tokens(), want) {
