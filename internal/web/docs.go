@@ -26,6 +26,7 @@ func addDocs(paths map[string]http.Handler) {
 	paths["/docs"] = page
 	const script, style = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 	paths["/docs/start.js"] = newDocument(embedded(docs, "docs/start.js"), script)
+	paths["/docs/docs.css"] = newDocument(embedded(docs, "docs/docs.css"), style)
 	paths["/docs/favicon-32x32.png"] = newDocument(embedded(static.FS, "favicon-32x32.png"), "image/png")
 	for name, contentType := range map[string]string{"swagger-ui.css": style, "swagger-ui-bundle.js": script} {
 		paths["/docs/"+name] = newPackedDocument(embedded(static.FS, name+".gz"), contentType)

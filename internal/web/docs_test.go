@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -112,11 +113,15 @@ func TestTheDocsPageNeedsNothingFromElsewhere(t *testing.T) {
 		t.Error("the page has a script or a style in it, which its policy forbids")
 	}
 	links := link.FindAllStringSubmatch(page, -1)
-	if len(links) != 5 {
+	if len(links) != 7 {
 		t.Errorf("the page asks for %v", links)
 	}
 	for _, found := range links {
-		if resp := askSite(t, site, http.MethodGet, "/"+found[1], nil); resp.status != http.StatusOK || resp.body == "" {
+		path, err := (&url.URL{Path: "/docs"}).Parse(found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp := askSite(t, site, http.MethodGet, path.String(), nil); resp.status != http.StatusOK || resp.body == "" {
 			t.Errorf("%s: HTTP status %d, %d bytes", found[1], resp.status, len(resp.body))
 		}
 	}
@@ -140,7 +145,7 @@ func TestCompressedFiles(t *testing.T) {
 		t.Errorf("%v: %d bytes packed, %d bytes plain", err, len(unpacked), len(plain))
 	}
 	file := New().paths[path].(document)
-	if one, another := file.plain(), file.plain(); &one[0] != &another[0] {
+	if first, second := file.plain(), file.plain(); &first[0] != &second[0] {
 		t.Error("the plain script is unpacked for each who asks")
 	}
 }

@@ -14,8 +14,16 @@ import (
 	"testing"
 )
 
-// serve starts the service on free ports of loopback, on its sandbox, and gives the address of its page. It ends with the test.
+// serve starts the service and gives the address of its page.
 func serve(t *testing.T, args ...string) (origin string) {
+	t.Helper()
+	origin, _ = serveBoth(t, args...)
+	return origin
+}
+
+// serveBoth starts the service on free ports of loopback, on its sandbox, and gives the address of its page and that of gRPC.
+// It ends with the test.
+func serveBoth(t *testing.T, args ...string) (origin, grpcAddr string) {
 	t.Helper()
 	cmd := exec.Command(binary, append([]string{
 		"serve", "--grpc-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--calls-per-second=100",
@@ -28,18 +36,20 @@ func serve(t *testing.T, args ...string) (origin string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	serving, ended := make(chan string, 1), make(chan struct{})
+	type entry struct {
+		Message  string `json:"msg"`
+		HTTPAddr string `json:"http_addr"`
+		GRPCAddr string `json:"grpc_addr"`
+	}
+	serving, ended := make(chan entry, 1), make(chan struct{})
 	var said bytes.Buffer
 	go func() {
 		defer close(ended)
 		for lines := bufio.NewScanner(log); lines.Scan(); {
 			fmt.Fprintln(&said, lines.Text())
-			var line struct {
-				Message string `json:"msg"`
-				Addr    string `json:"http_addr"`
-			}
+			var line entry
 			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == "serving" {
-				serving <- line.Addr
+				serving <- line
 			}
 		}
 	}()
@@ -52,11 +62,11 @@ func serve(t *testing.T, args ...string) (origin string) {
 		}
 	})
 	select {
-	case addr := <-serving:
-		return "http://" + addr
+	case line := <-serving:
+		return "http://" + line.HTTPAddr, line.GRPCAddr
 	case <-ended:
 		t.Fatalf("%v ended before it served", cmd.Args)
-		return ""
+		return "", ""
 	}
 }
 

@@ -28,7 +28,9 @@ var states = []state{
 	{name: "filtered", query: "?iccid=8988217755520000031&ratePlan=Rate%20Plan%20B&zone=default%20zone&account=sandbox", seen: ".filters"},
 	{name: "unknown", query: "?iccid=8988217755520000099", seen: ".failure"},
 	{name: "malformed", query: "?iccid=89&cycleStartDate=2016-13-40&rateplan=x", seen: ".failure"},
-	{name: "refused", query: "?iccid=890000000010000001", seen: ".failure"},
+	{name: "too-early", query: "?iccid=8988217755520000031&cycleStartDate=2020-01-01", seen: ".failure"},
+	{name: "overflow", query: "?iccid=8999901000000000134", seen: ".failure"},
+	{name: "refused", query: "?iccid=890000000010000001", seen: ".failure"}, // the last: the service asks no more for a while
 }
 
 // Every state can be used by everybody, at every size and in every scheme.
@@ -122,6 +124,7 @@ func TestUnreachable(t *testing.T) {
 func (p *tab) check(name string) {
 	p.Helper()
 	p.fits()
+	p.whole()
 	p.accessible()
 	p.shoot(name)
 }

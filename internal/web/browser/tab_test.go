@@ -153,10 +153,10 @@ func (p *tab) until(expression string) {
 	}
 }
 
-// text is the text that is seen.
+// text is the text that is seen; a space that keeps a line together is one.
 func (p *tab) text(selector string) string {
 	p.Helper()
-	return eval[string](p, fmt.Sprintf("document.querySelector(%q).innerText", selector))
+	return strings.ReplaceAll(eval[string](p, fmt.Sprintf("document.querySelector(%q).innerText", selector)), "\u00a0", " ")
 }
 
 // shows fails unless every text is seen.
@@ -199,9 +199,32 @@ func (p *tab) questions() []string {
 func (p *tab) fits() {
 	p.Helper()
 	if over := eval[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
-		wide := eval[[]string](p, `[...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+		wide := eval[[]string](p, `[...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
 			.map((e) => e.tagName + '.' + e.className).slice(0, 8)`)
 		p.Errorf("the page is %d px too wide: %v", over, wide)
+	}
+}
+
+// whole fails when a number is broken over two lines, but in a call to copy.
+func (p *tab) whole() {
+	p.Helper()
+	broken := eval[[]string](p, `(() => {
+		const broken = [];
+		const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+		while (texts.nextNode()) {
+			const text = texts.currentNode;
+			if (text.parentElement.closest('pre, script')) continue;
+			for (const { 0: number, index } of text.data.matchAll(/(?<![\w-])\d[\d.,:-]*\d(?![\w-])|\d\u00a0\p{L}+/gu)) {
+				const range = document.createRange();
+				range.setStart(text, index);
+				range.setEnd(text, index + number.length);
+				if (new Set([...range.getClientRects()].map((rect) => rect.top)).size > 1) broken.push(number);
+			}
+		}
+		return broken;
+	})()`)
+	if len(broken) > 0 {
+		p.Errorf("broken over two lines: %q", broken)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestViolations(t *testing.T) {
 	p.see(".failure")
 	p.shows("#iccid-fault", "18 to 22 digits, but it has 2")
 	p.shows("#cycleStartDate-fault", "The calendar has no day 2016-13-40")
-	p.shows(".failure", "INVALID_REQUEST", "rateplan", "there is no such parameter")
+	p.shows(".failure", "The question has a mistake", "INVALID_REQUEST", "rateplan", "there is no such parameter")
 	if invalid := eval[[]string](p, "[...document.querySelectorAll('[aria-invalid]')].map((field) => field.id)"); !slices.Equal(invalid, []string{"iccid", "cycleStartDate"}) {
 		t.Errorf("%v are marked", invalid)
 	}
@@ -126,7 +126,8 @@ func TestToken(t *testing.T) {
 	p.enter("#token", callerToken)
 	p.key(kb.Enter)
 	p.see(".charts")
-	p.shows(".call", `-H "Authorization: Bearer $TOKEN"`)
+	p.shows(".call:nth-of-type(1)", `ZONEUSAGE_TOKEN="$TOKEN" zoneusage get`)
+	p.shows(".call:nth-of-type(2)", `-H "Authorization: Bearer $TOKEN"`)
 	p.do(chromedp.Reload())
 	p.see(".charts")
 	if want := []string{"", "Bearer wrong", "Bearer " + callerToken, "Bearer " + callerToken}; !slices.Equal(p.tokens(), want) {

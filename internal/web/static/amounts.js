@@ -1,12 +1,13 @@
 // Amounts are BigInt, as JSON has them: an int64 is a string, and a Number would lose digits above 2^53. null is what
 // Control Center did not report, which is not 0.
 
+// kinds are in the order of the contract, which is that of get's table and of CSV too.
 export const kinds = [
   { field: 'dataBytes', column: 'data_bytes', name: 'Data', way: '', unit: 'bytes', one: 'byte' },
-  { field: 'voiceMoSeconds', column: 'voice_mo_seconds', name: 'Voice', way: 'from the device', short: 'MO', unit: 'seconds', one: 'second' },
   { field: 'voiceMtSeconds', column: 'voice_mt_seconds', name: 'Voice', way: 'to the device', short: 'MT', unit: 'seconds', one: 'second' },
-  { field: 'smsMoMessages', column: 'sms_mo_messages', name: 'SMS', way: 'from the device', short: 'MO', unit: 'messages', one: 'message' },
+  { field: 'voiceMoSeconds', column: 'voice_mo_seconds', name: 'Voice', way: 'from the device', short: 'MO', unit: 'seconds', one: 'second' },
   { field: 'smsMtMessages', column: 'sms_mt_messages', name: 'SMS', way: 'to the device', short: 'MT', unit: 'messages', one: 'message' },
+  { field: 'smsMoMessages', column: 'sms_mo_messages', name: 'SMS', way: 'from the device', short: 'MO', unit: 'messages', one: 'message' },
 ];
 
 // amount reads a field of a Usage.
@@ -29,22 +30,25 @@ export function human(value, kind) {
   }
 }
 
+// withUnit keeps a number and its unit on one line.
+const withUnit = (number, unit) => `${number}\u00a0${unit}`;
+
 const sizes = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
 function bytes(value) {
   let power = 0;
   while (power < sizes.length - 1 && value >= 1n << BigInt(10 * (power + 1))) power++;
-  if (power === 0) return `${value} B`;
+  if (power === 0) return withUnit(value, 'B');
   const size = 1n << BigInt(10 * power);
   const tenths = (value * 10n + size / 2n) / size;
   const rounded = tenths * size !== value * 10n;
-  return `${rounded ? '≈ ' : ''}${grouped(tenths / 10n)}.${tenths % 10n} ${sizes[power]}`;
+  return `${rounded ? '≈\u00a0' : ''}${withUnit(`${grouped(tenths / 10n)}.${tenths % 10n}`, sizes[power])}`;
 }
 
 function duration(value) {
-  const parts = [[value / 3600n, 'h'], [(value / 60n) % 60n, 'min'], [value % 60n, 's']];
-  const told = parts.filter(([count]) => count > 0n).map(([count, unit]) => `${grouped(count)} ${unit}`);
-  return told.join(' ') || '0 s';
+  const parts = [[value / 86400n, 'd'], [(value / 3600n) % 24n, 'h'], [(value / 60n) % 60n, 'min'], [value % 60n, 's']];
+  const told = parts.filter(([count]) => count > 0n).map(([count, unit]) => withUnit(grouped(count), unit));
+  return told.join(' ') || withUnit(0, 's');
 }
 
 // share is how much of the greatest a value is, in percent. It is for a drawing, which needs no more digits.

@@ -4,7 +4,7 @@ import { saveCSV } from './csv.js';
 import { cycleSection } from './cycle.js';
 import { earlierSection } from './earlier.js';
 import { copyButton, el, everySecond, say } from './elements.js';
-import { asCurl, asGrpcurl, linkOf } from './questions.js';
+import { asCommand, asCurl, asGrpcurl, linkOf } from './questions.js';
 import { showAge, showTime } from './times.js';
 import { token } from './token.js';
 import { totalsSection, usageTable } from './usage.js';
@@ -58,10 +58,11 @@ function headingSection(question, reply, again) {
 }
 
 function requestSection(question) {
-  const calls = [['curl', asCurl(question, token())], ['grpcurl', asGrpcurl(question, token())]];
+  const calls = [['zoneusage', asCommand], ['curl', asCurl], ['grpcurl', asGrpcurl]];
   return el('section', { class: 'card', 'aria-labelledby': 'request-title' },
     el('h3', { id: 'request-title' }, 'The same from a terminal'),
-    calls.map(([name, text]) => {
+    calls.map(([name, write]) => {
+      const text = write(question, token());
       const shown = el('code', {}, text);
       const copy = copyButton('Copy', text, shown);
       copy.setAttribute('aria-label', `Copy ${name}`);

@@ -54,8 +54,8 @@ function panel(name, answer) {
     return [heading, el('div', { class: 'zone' }, el('p', { class: 'zone-name' }, zone.zone), these.map((kind, i) => barLine(zone.values[i], kind, most)))];
   });
   return el('figure', { class: 'card chart' },
-    el('figcaption', {}, name, these.length > 1 && el('span', { class: 'quiet' }, ' MO from, MT to the device')),
-    el('div', { role: 'img', 'aria-label': described(name, zones, these) }, rows),
+    el('figcaption', {}, name, these.length > 1 && el('span', { class: 'quiet' }, ' MT to, MO from the device')),
+    el('div', { class: 'bars', role: 'img', 'aria-label': described(name, zones, these) }, rows),
     left > 0 && el('p', { class: 'quiet' }, `The ${mostZones} greatest; ${left} more in the table.`));
 }
 

@@ -1,10 +1,10 @@
 import { kinds } from './amounts.js';
 
-const usageColumns = ['data_bytes', 'voice_mt_seconds', 'voice_mo_seconds', 'sms_mt_messages', 'sms_mo_messages'];
-const head = ['iccid', 'timestamp', 'cycle_start_time', 'cycle_end_time', 'rate_plan', 'rate_plan_version', 'zone', ...usageColumns, 'device_rows'];
+const head = ['iccid', 'timestamp', 'cycle_start_time', 'cycle_end_time', 'rate_plan', 'rate_plan_version', 'zone',
+  ...kinds.map((kind) => kind.column), 'device_rows'];
 
-// quoted is a field as RFC 4180 has it.
-const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+// quoted is a field as RFC 4180 has it, and quoted as well where it begins with a space, which some readers drop.
+const quoted = (value) => (/[",\r\n]|^\s/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
 // csvOf writes an answer as `zoneusage get` does: a line a zone, each value as JSON has it and what was not reported empty.
 export function csvOf(answer) {
@@ -13,7 +13,7 @@ export function csvOf(answer) {
   const rows = plans.flatMap((plan) => {
     const zones = plan.zoneUsages?.length ? plan.zoneUsages : [{}];
     return zones.map((zone) => [...same, plan.ratePlan ?? '', plan.ratePlanVersion === undefined ? '' : String(plan.ratePlanVersion), zone.zone ?? '',
-      ...usageColumns.map((column) => zone.usage?.[kinds.find((kind) => kind.column === column).field] ?? '')]);
+      ...kinds.map((kind) => zone.usage?.[kind.field] ?? '')]);
   });
   return [head, ...rows.map((row) => [...row, String(rows.length)])].map((row) => `${row.map(quoted).join(',')}\n`).join('');
 }

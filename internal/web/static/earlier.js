@@ -1,7 +1,7 @@
 import { amount, greatest, kinds } from './amounts.js';
 import { bar } from './chart.js';
 import { el, say } from './elements.js';
-import { retry } from './failure.js';
+import { lineOf, retry } from './failure.js';
 import { inCycle, linkOf } from './questions.js';
 import { ask } from './replies.js';
 import { dayBefore, showDate } from './times.js';
@@ -43,9 +43,9 @@ async function findEarlier(question, answer, signal) {
     const { startTime } = compared.at(-1).billingCycle;
     const { failure, body } = await ask(inCycle(question, dayBefore(startTime)), { signal });
     if (failure?.reason === 'CYCLE_START_DATE_OUT_OF_RANGE') {
-      return { compared, note: `Control Center keeps no cycle before ${showDate(startTime)}.` };
+      return { compared, note: keepsNone(failure.facts.earliest_date) };
     }
-    if (failure) return { compared, failure, note: `The cycle before ${showDate(startTime)} is missing: ${failure.text} ${failure.reason ?? ''}` };
+    if (failure) return { compared, failure, note: `The cycle before ${showDate(startTime)} is missing. ${lineOf(failure)}` };
     if (Date.parse(body.billingCycle.endTime) >= Date.parse(startTime)) {
       return { compared, note: 'Control Center answered with a cycle that is no earlier one.' };
     }
@@ -53,6 +53,12 @@ async function findEarlier(question, answer, signal) {
   }
   return { compared };
 }
+
+// keepsNone tells the earliest day that Control Center takes. It is one of the account's, so it need not be that on which the
+// last cycle that was found begins in UTC.
+const keepsNone = (earliest) => (earliest
+  ? `Control Center keeps no cycle before ${showDate(earliest)}, by the account’s own time zone.`
+  : 'Control Center keeps no earlier cycle.');
 
 function comparedTable(question, compared) {
   const shown = kinds.filter((kind) => compared.some((answer) => amount(answer.total, kind) !== null));

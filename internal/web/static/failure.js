@@ -4,14 +4,21 @@ import { keepToken, token } from './token.js';
 
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
 
+// sentence makes one of a text of the service. A name of a field, such as cycle_start_date, stays as it is.
+const sentence = (text) => text
+  .replace(/^[a-z]+(?=[ ,;:])/, (first) => (fields.includes(first) ? first : first[0].toUpperCase() + first.slice(1)))
+  .replace(/[^.!?]$/, '$&.');
+
+// inputOf is where a field is asked for. A link can have made up any, such as constructor or length.
+const inputOf = (form, field) => (fields.includes(camel(field)) ? form.elements[camel(field)] : null);
+
 // showViolations writes what is wrong with a field to it, and gives what belongs to no field of the form.
 function showViolations(form, violations) {
   return violations.filter(({ field, description }) => {
-    const name = camel(field); // a link can have made up any, such as constructor or length
-    if (!fields.includes(name)) return true;
-    const input = form.elements[name];
+    const input = inputOf(form, field);
+    if (!input) return true;
     input.setAttribute('aria-invalid', 'true');
-    document.getElementById(`${input.id}-fault`).textContent = description;
+    document.getElementById(`${input.id}-fault`).textContent = sentence(description);
     input.closest('details')?.setAttribute('open', '');
     return false;
   });
@@ -26,41 +33,66 @@ export function clearViolations(form) {
 
 const titles = {
   DEVICE_NOT_FOUND: 'No such device', RATE_PLAN_NOT_FOUND: 'No such rate plan', INVALID_ZONE: 'No such zone',
-  INVALID_REQUEST: 'The question is malformed', ACCOUNT_UNKNOWN: 'No such account',
+  INVALID_REQUEST: 'The question has a mistake', ACCOUNT_UNKNOWN: 'No such account',
   INVALID_CYCLE_START_DATE: 'Control Center refuses the day', CYCLE_START_DATE_OUT_OF_RANGE: 'The day is too long ago',
   RATE_LIMITED: 'Too many questions for now', CALLER_RATE_LIMITED: 'Too many questions for now',
-  UPSTREAM_UNAVAILABLE: 'Control Center cannot be reached', UPSTREAM_INVALID_RESPONSE: 'An answer that cannot be trusted',
+  UPSTREAM_UNAVAILABLE: 'Control Center cannot be reached', UPSTREAM_INVALID_RESPONSE: 'The answer cannot be shown',
   UPSTREAM_CREDENTIALS_REJECTED: 'Control Center refuses the service', UPSTREAM_REJECTED_REQUEST: 'Control Center refuses the request',
   UPSTREAM_ERROR: 'Control Center refuses', SERVICE_FAILED: 'The service failed', NOT_ALLOWED: 'You may not ask this',
   CREDENTIALS_MISSING: 'Who is asking?', CREDENTIALS_INVALID: 'The token is not taken', ISSUER_UNAVAILABLE: 'The token cannot be checked',
 };
 const fallbackTitles = { DEADLINE_EXCEEDED: 'No answer in time', CANCELLED: 'The question was left' };
 
+// The service's texts are also for programs. Where they speak of what programs have, people get these. When to ask again is
+// not in them: the countdown tells it.
+const texts = {
+  RATE_LIMITED: 'The account’s calls to Control Center are used up for now.',
+  CALLER_RATE_LIMITED: 'You ask more often than the service’s policy lets you.',
+  UPSTREAM_UNAVAILABLE: 'It does not answer, or fails.',
+  UPSTREAM_ERROR: 'It does so in a way that the service does not know.',
+  SERVICE_FAILED: 'Its log has the cause, under the x-request-id below.',
+  CREDENTIALS_MISSING: 'The service answers those it knows. Its operator can give you a token, or your browser a certificate.',
+  NOT_ALLOWED: 'The service’s policy does not name you, or does not give you this account. Its operator can change that.',
+  ISSUER_UNAVAILABLE: 'Who issued it cannot be reached.',
+};
+
+const titleOf = (failure) => failure.title ?? titles[failure.reason] ?? fallbackTitles[failure.code] ?? 'The question failed';
+
+// textOf is empty where there are violations: each says what is wrong, where it is.
+const textOf = (failure) => (failure.violations?.length > 0 ? '' : texts[failure.reason] ?? sentence(failure.text));
+
+// lineOf is a failure in a line.
+export const lineOf = (failure) => [titleOf(failure), textOf(failure)].filter(Boolean).map(sentence).join(' ');
+
 // failureSection tells why there is no answer, and offers what can be done about it.
 export function failureSection({ failure, requestId, status, account }, form, again) {
   const elsewhere = showViolations(form, failure.violations ?? []);
-  const title = failure.title ?? titles[failure.reason] ?? fallbackTitles[failure.code] ?? 'The question failed';
+  const text = textOf(failure);
   const facts = Object.entries({
     reason: failure.reason, code: failure.code && `${failure.code} (HTTP ${status})`, account,
     [failure.resource?.resourceType ?? 'resource']: failure.resource?.resourceName, ...failure.facts, 'x-request-id': requestId,
   }).filter(([, value]) => value);
   const section = el('section', { class: `card failure ${status === 401 ? 'asks' : failure.wait != null ? 'waits' : ''}`, 'aria-labelledby': 'failure-title' },
-    el('h2', { id: 'failure-title', tabindex: '-1' }, title),
-    el('p', { class: 'public' }, failure.text),
-    elsewhere.length > 0 && el('ul', {}, elsewhere.map(({ field, description }) => el('li', {}, el('code', {}, field), ` ${description}`))),
+    el('h2', { id: 'failure-title', tabindex: '-1' }, titleOf(failure)),
+    text !== '' && el('p', {}, text),
+    elsewhere.length > 0 && el('ul', {}, elsewhere.map(({ field, description }) => el('li', {}, el('code', {}, field), `: ${description}`))),
     status === 401 ? tokenForm(again) : retry(failure, again),
     facts.length > 0 && el('dl', { class: 'facts' }, facts.map(([name, value]) => el('div', {}, el('dt', {}, name.replaceAll('_', ' ')), el('dd', { class: 'mono' }, value)))));
-  say(`${title}. ${failure.text}`);
+  const spoken = (failure.violations ?? []).map(({ field, description }) =>
+    `${inputOf(form, field)?.labels[0].textContent ?? field}: ${sentence(description)}`);
+  say([lineOf(failure), ...spoken].join(' '));
   return section;
 }
 
-// These may be over when the same question is asked again; for the others another question has to be asked.
+// These may be over when the same question is asked again; for the others another question has to be asked. So it is for an
+// answer that cannot be shown, which would come once more: one that breaks off has another reason.
 const passing = ['DEADLINE_EXCEEDED', 'INTERNAL', 'UNKNOWN', 'CANCELLED', undefined];
+const mayPass = ({ code, reason }) => passing.includes(code) && reason !== 'UPSTREAM_INVALID_RESPONSE';
 
 // retry lets ask again: at once, or when the time that the service told has passed.
 export function retry(failure, again) {
   const button = el('button', { type: 'button', class: 'primary', click: () => again() }, 'Ask again');
-  if (failure.wait == null) return passing.includes(failure.code) && el('p', { class: 'retry' }, button);
+  if (failure.wait == null) return mayPass(failure) && el('p', { class: 'retry' }, button);
   const told = el('span', { class: 'countdown' });
   const line = el('p', { class: 'retry' }, button, told);
   const until = performance.now() + failure.wait * 1000;

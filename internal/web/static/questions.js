@@ -48,11 +48,22 @@ export const asCurl = (question, withToken) => `curl${bearer(withToken)} ${quote
 
 const contractNames = { cycleStartDate: 'cycle_start_date', ratePlan: 'rate_plan', maxAge: 'max_age' };
 
+const isTLS = () => location.protocol === 'https:';
+const grpcAddr = () => `${location.hostname}:${document.querySelector('meta[name=grpc-port]').content || 'GRPC_PORT'}`;
+
 export function asGrpcurl(question, withToken) {
   const message = { iccid: question.iccid };
   for (const [name, value] of question.rest) message[contractNames[name] ?? name] = value;
-  const port = document.querySelector('meta[name=grpc-port]').content || 'GRPC_PORT';
-  const plaintext = location.protocol === 'http:' ? ' -plaintext' : '';
-  return `grpcurl${plaintext}${bearer(withToken)} -d ${quoted(JSON.stringify(message))} \\\n` +
-    `  ${location.hostname}:${port} jasper.usage.v1.UsageService/GetDeviceUsageInZone`;
+  return `grpcurl${isTLS() ? '' : ' -plaintext'}${bearer(withToken)} -d ${quoted(JSON.stringify(message))} \\\n` +
+    `  ${grpcAddr()} jasper.usage.v1.UsageService/GetDeviceUsageInZone`;
+}
+
+// word is a text as one word of a shell, quoted where it needs to be.
+const word = (text) => (/^[\w.:-]+$/.test(text) ? text : quoted(text));
+
+// asCommand has a flag for each parameter, of the same name. A value follows its = sign, or one such as -x would be a flag.
+export function asCommand(question, withToken) {
+  const flags = [...question.rest].map(([name, value]) => ` --${name.replace(/_|(?=[A-Z])/g, '-').toLowerCase()}=${word(value)}`);
+  return `${withToken ? 'ZONEUSAGE_TOKEN="$TOKEN" ' : ''}zoneusage get ${word(question.iccid)}${flags.join('')} \\\n` +
+    `  --addr=${grpcAddr()}${isTLS() ? ' --tls' : ''}`;
 }
