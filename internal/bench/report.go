@@ -64,10 +64,21 @@ func (r report) markdown() string {
 	say("- Machine: %s", r.Machine)
 	say("- Date: %s", r.Date.Format("2006-01-02"))
 	say("- Command: `%s`\n", r.Command)
+	r.sayInShort(say)
 	r.explain(say)
 	r.sayGoals(say)
 	r.sayFigures(say)
 	return page.String()
+}
+
+// sayInShort says what a kept answer costs.
+func (r report) sayInShort(say func(string, ...any)) {
+	for _, c := range r.Cells {
+		if c.Callers == goalCallers && (c.Row == guardGRPC || c.Row == guardREST) {
+			say("%s: **%.0f** kept answers a second for %d callers, %.0f µs of CPU each, half of them in %s.\n",
+				strings.TrimSuffix(c.Row, " small, equal settings"), c.Service.RPS, c.Callers, c.Service.CPU, latency(c.Service.P50))
+		}
+	}
 }
 
 // explain says what was done.
