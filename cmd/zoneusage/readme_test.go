@@ -81,6 +81,28 @@ func TestTheREADMEShowsWhatGetPrints(t *testing.T) {
 	}
 }
 
+// What docs/get.md has to paste works, on the lists that it names.
+func TestTheDocumentsCommandsOfGet(t *testing.T) {
+	_, grpcAddr, _ := serve(t, nil)
+	out := filepath.Join(t.TempDir(), "usage.csv")
+	lines := strings.Split(strings.TrimSpace(blocks(t, "../../docs/get.md", "sh")[0]), "\n")
+	for _, line := range lines {
+		line, _, _ = strings.Cut(line, " #")
+		line, _, _ = strings.Cut(line, " | ") // jq is not everywhere
+		args := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(line, "@examples", "@../../examples"), "usage.csv", out))
+		if len(args) < 3 || args[0] != "zoneusage" || args[1] != "get" {
+			t.Fatalf("%q is no command of get", line)
+		}
+		cmd := command(t.Context(), append(args[1:], "--addr", grpcAddr)...)
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", line, err, said)
+		}
+	}
+	if len(lines) != 4 {
+		t.Errorf("%d commands were tried", len(lines))
+	}
+}
+
 // The contract's program compiles and prints what is said there.
 func TestTheContractsProgram(t *testing.T) {
 	program, want := blocks(t, contractFile, "go")[0], blocks(t, contractFile, "text")[0]
