@@ -271,6 +271,33 @@ func TestAllocationsOfAKeptAnswer(t *testing.T) {
 	}
 }
 
+// grpc-go's binary log reads a reply's metadata later than it is sent.
+func TestTheBinaryLogReadsNoOtherCallsMetadata(t *testing.T) {
+	const variable = "GRPC_BINARY_LOG_FILTER"
+	if os.Getenv(variable) == "" {
+		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTheBinaryLogReadsNoOtherCallsMetadata$")
+		command.Env = append(os.Environ(), variable+"=*")
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%.2000s", err, out)
+		}
+		return
+	}
+	kept, _ := newPair(t, sizes["small"])
+	conn := dial(t, kept.String())
+	const callers, calls = 16, 200
+	var asking sync.WaitGroup
+	for range callers {
+		asking.Go(func() {
+			for range calls {
+				if err := askKept(t.Context(), conn); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	asking.Wait()
+}
+
 // BenchmarkREST is a plain question to the handler of the REST address, one that the gateway reads, and one of an existing client.
 func BenchmarkREST(b *testing.B) {
 	service, cfg := newBenched(b, sizes["small"])

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -44,6 +45,8 @@ func (d grpcDoor) getDeviceUsageInZone(
 ) (any, error) {
 	rec, req := recordOf(ctx), new(usagev1.GetDeviceUsageInZoneRequest)
 	if err := d.arrivals.receive(ctx, rec, recv, req); err != nil {
+		// Its caller has the status already: grpc-go sends it where a message cannot be taken.
+		d.log.end(rec, &callError{status.Convert(err), fmt.Errorf("there is no message: %w", err)})
 		return nil, err
 	}
 	reply, err := d.ask(ctx, rec, req)
@@ -51,7 +54,9 @@ func (d grpcDoor) getDeviceUsageInZone(
 		return nil, withTrailer(ctx, rec, err)
 	}
 	if err := sendHeader(ctx, rec); err != nil {
-		return nil, fail(ctx, err, jasperclient.UsageQuery{})
+		err = fail(ctx, err, jasperclient.UsageQuery{})
+		d.log.tell(rec, time.Now(), err) // beside the line of the answer, which its caller does not get
+		return nil, err
 	}
 	return reply, nil
 }
@@ -59,8 +64,11 @@ func (d grpcDoor) getDeviceUsageInZone(
 // sendHeader sends a reply's header at once, and does not set it to be sent with the message, because grpc-go copies what is set.
 func sendHeader(ctx context.Context, rec *record) error {
 	header := sentHeaders.Get().(*replyHeader)
-	defer sentHeaders.Put(header)
-	return grpc.SendHeader(ctx, header.of(rec))
+	err := grpc.SendHeader(ctx, header.of(rec))
+	if !isBinaryLogOn {
+		sentHeaders.Put(header)
+	}
+	return err
 }
 
 // other is what the calls of health pass.

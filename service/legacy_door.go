@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -42,21 +43,17 @@ func (d legacyDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rec := newRESTRecord(r, doorLegacy)
-	header := w.Header()
-	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
-	if r.ContentLength != 0 {
-		header.Set("Connection", "close") // no method takes a body, so the reply waits for none
-	}
+	beginReply(w, r)
 	version, iccid, found := controlcenter.ReadPath(r.URL)
 	if !found {
 		d.way.log.end(rec, errNoFunction)
-		rec.writeHeader(header)
+		rec.writeHeader(w.Header())
 		controlcenter.WriteHTML(w, http.StatusNotFound)
 		return
 	}
 	rec.method, rec.iccid = restMethod, iccid
 	answer, err := d.ask(rec, r, version, iccid)
-	rec.writeHeader(header)
+	rec.writeHeader(w.Header())
 	if err != nil {
 		writeLegacyFailure(w, err)
 		return
@@ -81,7 +78,9 @@ func (d legacyDoor) ask(rec *record, r *http.Request, version, iccid string) (co
 	}
 	answer, err := reply.vendors()
 	if err != nil {
-		return answer, fail(rec, err, jasperclient.UsageQuery{}) // the message is the service's own
+		err = fail(rec, err, jasperclient.UsageQuery{}) // the message is the service's own
+		d.way.log.tell(rec, time.Now(), err)            // beside the line of the answer, which its caller does not get
+		return answer, err
 	}
 	return answer, nil
 }

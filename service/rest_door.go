@@ -14,21 +14,25 @@ import (
 // ServeHTTP implements http.Handler.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := newRESTRecord(r, doorREST)
-	header := w.Header()
-	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
+	beginReply(w, r)
 	if iccid, ok := plainQuestion(r); ok {
 		rec.method = restMethod
 		g.answer(w, rec, &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})
 		return
 	}
-	if r.ContentLength != 0 {
-		header.Set("Connection", "close") // no method takes a body, so the reply waits for none
-	}
 	r.Header.Del("TE") // no trailer is passed on
 	g.mux.ServeHTTP(w, r.WithContext(rec))
 }
 
-// What every reply says.
+// beginReply says what every reply says.
+func beginReply(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
+	if r.ContentLength != 0 {
+		header.Set("Connection", "close") // no method takes a body, so the reply waits for none
+	}
+}
+
 var (
 	noStore  = []string{"no-store"}
 	noSniff  = []string{"nosniff"}

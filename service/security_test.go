@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -488,33 +490,30 @@ func TestCORSIsForListedOriginsAlone(t *testing.T) {
 // where everybody on this machine may ask does the host have to be this machine's.
 func TestPagesOfOtherSitesCauseNoCalls(t *testing.T) {
 	local := newRig(t, newSandbox(t), func(cfg *service.Config) {
-		cfg.LoopbackOnly, cfg.CORSOrigins = true, []string{"https://usage.example.com"}
+		cfg.LoopbackOnly, cfg.CORSOrigins = true, []string{"https://Usage.example.com"}
 	})
-	behindProxy := newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.LegacyDoor = true })
-	const legacyPath = "/rws/api/v1/devices/" + exampleICCID + "/usageInZone"
+	behindProxy := newRig(t, newSandbox(t))
 	for name, test := range map[string]struct {
-		rig                      *rig
-		path, host, site, origin string
-		fields                   []string // at fault; none: it is answered
+		rig    *rig
+		host   string
+		header http.Header
+		fields []string // at fault; none: it is answered
 	}{
-		"no browser":                    {local, usagePath, "", "", "", nil},
-		"by name":                       {local, usagePath, "localhost:8080", "none", "", nil},
-		"the page itself":               {local, usagePath, "[::1]:8080", "same-origin", "", nil},
-		"a listed page":                 {local, usagePath, "", "cross-site", "https://usage.example.com", nil},
-		"a picture's address":           {local, usagePath, "", "cross-site", "", []string{"Origin"}},
-		"another page":                  {local, usagePath, "", "cross-site", "https://example.com", []string{"Origin"}},
-		"a name that points here":       {local, usagePath, "example.com:8080", "same-origin", "", []string{"Host"}},
-		"behind a proxy":                {behindProxy, usagePath, "usage.example.com", "same-origin", "", nil},
-		"another page, behind a proxy":  {behindProxy, usagePath, "usage.example.com", "cross-site", "null", []string{"Origin"}},
-		"another page, the legacy door": {behindProxy, legacyPath, "", "cross-site", "", []string{"Origin"}},
+		"no browser":                      {local, "", nil, nil},
+		"by name":                         {local, "LocalHost:8080", http.Header{"Sec-Fetch-Site": {"none"}}, nil},
+		"the page itself":                 {local, "[::1]:8080", http.Header{"Sec-Fetch-Site": {"same-origin"}}, nil},
+		"its scripts, in an old browser":  {local, "localhost:8080", http.Header{"Origin": {"http://localhost:8080"}}, nil},
+		"a listed page":                   {local, "", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://usage.example.com"}}, nil},
+		"a picture's address":             {local, "", http.Header{"Sec-Fetch-Site": {"cross-site"}}, []string{"Origin"}},
+		"another page":                    {local, "", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://example.com"}}, []string{"Origin"}},
+		"a WebSocket":                     {local, "", http.Header{"Origin": {"https://example.com"}, "Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, []string{"Origin"}},
+		"what another page may want soon": {local, "", http.Header{"Sec-Fetch-Site": {"none"}, "Sec-Purpose": {"prefetch;prerender"}}, []string{"Origin"}},
+		"a name that points here":         {local, "example.com:8080", http.Header{"Sec-Fetch-Site": {"same-origin"}}, []string{"Host"}},
+		"behind a proxy":                  {behindProxy, "usage.example.com", http.Header{"Sec-Fetch-Site": {"same-origin"}}, nil},
+		"another page, behind a proxy":    {behindProxy, "usage.example.com", http.Header{"Origin": {"null"}}, []string{"Origin"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, test.rig.url+test.path, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Host = test.host
-			req.Header = http.Header{"Sec-Fetch-Site": {test.site}, "Origin": {test.origin}}
+			req := browserRequest(t, http.MethodGet, test.rig.url+usagePath, test.host, test.header)
 			before := test.rig.calls.Load()
 			got := test.rig.do(t, req)
 			if test.fields == nil {
@@ -529,5 +528,36 @@ func TestPagesOfOtherSitesCauseNoCalls(t *testing.T) {
 				t.Errorf("%d calls of Control Center", calls-before)
 			}
 		})
+	}
+}
+
+// browserRequest is one with headers that a browser sends.
+func browserRequest(t *testing.T, method, url, host string, header http.Header) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	maps.Copy(req.Header, header)
+	return req
+}
+
+// The door for existing clients refuses such a request in its own words.
+func TestPagesOfOtherSitesAtTheLegacyDoor(t *testing.T) {
+	r := newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.LegacyDoor = true })
+	req := browserRequest(t, http.MethodGet, r.url+"/rws/api/v1/devices/"+exampleICCID+"/usageInZone", "", http.Header{"Sec-Fetch-Site": {"cross-site"}})
+	req.SetBasicAuth("any", "one")
+	resp, err := r.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), `"errorCode":"10000028"`) {
+		t.Errorf("%v, HTTP status %d, %s", err, resp.StatusCode, body)
+	}
+	if lines := r.lines(t); len(lines) != 1 || lines[0]["door"] != "legacy" || r.calls.Load() != 0 {
+		t.Errorf("%d calls, and in the log %v", r.calls.Load(), lines)
 	}
 }

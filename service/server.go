@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -148,13 +149,16 @@ func (s *Server) Serve(grpcListener, httpListener net.Listener) error {
 // Drain tells health checks that the server is NOT_SERVING, and goes on serving until [Server.Shutdown].
 func (s *Server) Drain() { s.health.Shutdown() }
 
-// Shutdown tells health checks that the server is NOT_SERVING, lets the calls in flight end, and closes the doors. When ctx ends first it cuts the calls off and returns ctx's cause.
+// Shutdown tells health checks that the server is NOT_SERVING, lets the calls in flight end, and closes the doors, both at once:
+// no call of one needs the other. When ctx ends first it cuts the calls off and returns ctx's cause.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	cutOff := context.AfterFunc(ctx, s.Close)
-	err := s.http.Shutdown(ctx)
 	s.endStreams()
-	s.grpc.GracefulStop()
+	var closing sync.WaitGroup
+	closing.Go(s.grpc.GracefulStop)
+	err := s.http.Shutdown(ctx)
+	closing.Wait()
 	if !cutOff() {
 		return context.Cause(ctx)
 	}

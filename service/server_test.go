@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -250,6 +251,60 @@ func statusOf(t *testing.T, r *rig, path string) int {
 	}
 	resp.Body.Close()
 	return resp.StatusCode
+}
+
+// A REST call in flight does not keep the gRPC door open for new ones.
+func TestShutdownClosesBothDoorsAtOnce(t *testing.T) {
+	inside, release := make(chan struct{}), make(chan struct{})
+	answers := newSandbox(t)
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		inside <- struct{}{}
+		<-release
+		answers.ServeHTTP(w, req)
+	}))
+	got, shut := make(chan reply), make(chan error)
+	go func() { got <- askREST(t.Context(), t, r, example()) }()
+	<-inside
+	go func() { shut <- r.server.Shutdown(t.Context()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		_, err := healthpb.NewHealthClient(r.conn).Check(ctx, &healthpb.HealthCheckRequest{})
+		if status.Code(err) == codes.Unavailable {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Errorf("the gRPC door takes calls all the while: %v", err)
+			break
+		}
+	}
+	close(release)
+	if got := <-got; got.response.GetIccid() != exampleICCID {
+		t.Errorf("the call in flight got %v, %v", got.response, got.status)
+	}
+	if err := <-shut; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+// A call whose message cannot be taken is a call too: it has a line, and is counted.
+func TestACallWithoutAGoodMessageIsTold(t *testing.T) {
+	counted := make(chan service.Call, 1)
+	r := newRig(t, newSandbox(t), func(cfg *service.Config) { cfg.Called = func(call service.Call) { counted <- call } })
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "x-request-id", "the-large-one")
+	_, err := usagev1.NewUsageServiceClient(r.conn).GetDeviceUsageInZone(ctx, &usagev1.GetDeviceUsageInZoneRequest{Zone: strings.Repeat("z", 70<<10)})
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Fatal(err)
+	}
+	if call := <-counted; call.Code != codes.ResourceExhausted || call.Door != "grpc" {
+		t.Errorf("%+v is counted", call)
+	}
+	for len(r.lines(t)) == 0 { // it is written after the call is counted
+		runtime.Gosched()
+	}
+	if line := r.lines(t)[0]; line["request_id"] != "the-large-one" || line["code"] != "ResourceExhausted" {
+		t.Errorf("the log has %v", line)
+	}
 }
 
 func TestShutdownCutsOffWhatOutlastsIt(t *testing.T) {

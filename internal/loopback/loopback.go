@@ -9,7 +9,8 @@ import (
 // Is reports whether the host, a name or an IP address without a port, is this machine, as only it can reach.
 func Is(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	name := strings.TrimSuffix(host, ".") // an absolute name
+	return strings.EqualFold(name, "localhost") || (ip != nil && ip.IsLoopback())
 }
 
 // IsAuthority reports the same of a host as requests and connections have it, with a port or without.
