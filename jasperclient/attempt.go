@@ -89,7 +89,7 @@ func (call *Call) reenter() (Cause, error) {
 	}
 	switch err := call.client.lane.enter(call.turn, call.rank); {
 	case errors.Is(err, ErrClosed):
-		return "", call.failed
+		return "", err
 	case err != nil:
 		return CauseClosed, call.because(err)
 	}

@@ -205,9 +205,10 @@ func (call *Call) tell() {
 	}
 }
 
-// because is why the call has no turn: how its last attempt failed says more than that the lane has none in time.
+// because is why the call has no turn: how its last attempt failed says more than that the lane has none in time, but not more
+// than that the client is closed.
 func (call *Call) because(err error) error {
-	if err == nil || call.failed == nil {
+	if err == nil || call.failed == nil || errors.Is(err, ErrClosed) {
 		return err
 	}
 	return withRetryAfter(call.failed, retryAfterOf(err))

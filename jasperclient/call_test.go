@@ -459,6 +459,27 @@ func TestAPanicIsItsCallers(t *testing.T) {
 	}
 }
 
+// What a closed client says is that it is closed, also to a call that has failed and waits to be made again.
+func TestACloseEndsACallBetweenAttempts(t *testing.T) {
+	for name, retryAfter := range map[string]string{"in its pause": "5", "in the lane": ""} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Retry-After", retryAfter)
+					w.WriteHeader(http.StatusInternalServerError)
+				}), perSecond)
+				asked := make(chan error)
+				go func() { _, err := client.UsageInZone(t.Context(), question); asked <- err }()
+				time.Sleep(700 * time.Millisecond) // after the first attempt and the pause after it, before the second turn
+				client.Close()
+				if err := <-asked; !errors.Is(err, jasperclient.ErrClosed) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 func TestACloseEndsEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientOf(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), perSecond)

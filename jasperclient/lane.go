@@ -18,6 +18,7 @@ type lane struct {
 	updated  time.Time // when the account last got other credentials
 	nextTurn time.Time // before which no call starts
 	lastSent time.Time // when the last call was
+	asked    time.Time // until when Control Center asked for no call
 	sending  *turn     // the last call that has its turn and is not sent yet
 	inFlight map[*turn]struct{}
 	typical  time.Duration // of a call, a moving average
@@ -93,6 +94,7 @@ func (l *lane) update(fair FairUse, renewed bool) {
 	if base := fair.spacing(); base != l.pace.base {
 		l.pace = newPace(base)
 		l.nextTurn = l.lastSent.Add(base)
+		l.holdUntil(l.asked) // which has nothing to do with the pace
 	}
 	l.fair = fair
 	if renewed {
@@ -351,12 +353,13 @@ func (l *lane) leave(t *turn, outcome error) {
 			l.pace.refused()
 			l.slowed = now
 		}
-		l.holdUntil(now.Add(max(l.pace.spacing, retryAfterOf(outcome))))
+		l.holdUntil(now.Add(l.pace.spacing))
+		l.obey(now.Add(retryAfterOf(outcome)))
 	case unanswered(outcome):
 		// Control Center may not know yet that nobody listens any more: to it, the call is still under way.
 		l.holdUntil(now.Add(l.pace.spacing))
 	case upstreamFailed(outcome):
-		l.holdUntil(now.Add(retryAfterOf(outcome)))
+		l.obey(now.Add(retryAfterOf(outcome)))
 	case !refused: // which says nothing of the limit
 		l.pace.answered()
 	}
@@ -382,6 +385,14 @@ func (l *lane) holdUntil(next time.Time) {
 	if next.After(l.nextTurn) {
 		l.nextTurn = next
 	}
+}
+
+// obey lets no call start before the time that Control Center asked for.
+func (l *lane) obey(next time.Time) {
+	if next.After(l.asked) {
+		l.asked = next
+	}
+	l.holdUntil(next)
 }
 
 // turnAllAway tells those who wait, and others, why they have no turn: after what this changes of the lane is told, and all

@@ -441,6 +441,27 @@ func TestAnotherRateCountsFromTheLastCall(t *testing.T) {
 	})
 }
 
+// A wait that Control Center asked for outlasts a change of the rate.
+func TestAnotherRateKeepsTheWaitThatWasAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, outcome := range map[string]error{
+			"429": &APIError{HTTPStatus: 429, RetryAfter: time.Minute}, "503": &UnavailableError{HTTPStatus: 503, RetryAfter: time.Minute, Err: errPage},
+		} {
+			fair := FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 10}
+			l := newLane(fair)
+			if err := ride(t.Context(), l, outcome); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			fair.CallsPerSecond = 2
+			l.update(fair, false)
+			if err := ride(t.Context(), l, nil); err != nil || time.Since(start) != time.Minute {
+				t.Errorf("%s: the next call came after %v (%v)", name, time.Since(start), err)
+			}
+		}
+	})
+}
+
 // A reload keeps the places and what was learnt; new credentials are tried at once.
 func TestTheLaneIsUpdated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

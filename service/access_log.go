@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/zoneusage/zoneusage/internal/errordetail"
 )
 
 // An accessLog writes one line per call and tells the metrics of it. Credentials never reach it.
@@ -67,7 +69,7 @@ func reasonIn(err error) string {
 	if err == nil {
 		return ""
 	}
-	info, _ := detailOf[*errdetails.ErrorInfo](status.Convert(err))
+	info, _ := errordetail.Of[*errdetails.ErrorInfo](status.Convert(err))
 	return info.GetReason()
 }
 

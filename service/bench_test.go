@@ -284,9 +284,9 @@ func TestTheBinaryLogReadsNoOtherCallsMetadata(t *testing.T) {
 	}
 	kept, _ := newPair(t, sizes["small"])
 	conn := dial(t, kept.String())
-	const callers, calls = 16, 200
+	const askers, calls = 16, 200
 	var asking sync.WaitGroup
-	for range callers {
+	for range askers {
 		asking.Go(func() {
 			for range calls {
 				if err := askKept(t.Context(), conn); err != nil {

@@ -79,7 +79,8 @@ type Config struct {
 	LanesChanged <-chan struct{}
 	// TracerProvider makes each call of UsageService a span; nil for none.
 	TracerProvider trace.TracerProvider
-	// Traced says whether a call that is no part of a caller's trace becomes a span, nor what it does any; nil: every call does.
+	// Traced says whether a call that is no part of a caller's trace becomes a span; if not, nothing that it does is traced
+	// either. nil: every call does.
 	// It spares most calls the provider, whose sampler decides only after it has made a span.
 	Traced func() bool
 }

@@ -13,6 +13,7 @@ import (
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/internal/callers"
+	"github.com/zoneusage/zoneusage/internal/errordetail"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -132,16 +133,6 @@ func badRequest(field, description string) *errdetails.BadRequest {
 
 // retryDelay finds the wait in a status that has one.
 func retryDelay(st *status.Status) (time.Duration, bool) {
-	info, ok := detailOf[*errdetails.RetryInfo](st)
+	info, ok := errordetail.Of[*errdetails.RetryInfo](st)
 	return info.GetRetryDelay().AsDuration(), ok
-}
-
-// detailOf finds the detail of a type in a status.
-func detailOf[T protoadapt.MessageV1](st *status.Status) (detail T, ok bool) {
-	for _, found := range st.Details() {
-		if detail, ok = found.(T); ok {
-			return detail, true
-		}
-	}
-	return detail, false
 }

@@ -70,7 +70,7 @@ const restMethod = usagev1.UsageService_GetDeviceUsageInZone_FullMethodName
 // maxQueryBytes is far above any query: a date and two names, percent-encoded.
 const maxQueryBytes = 8 << 10
 
-// check refuses what the gateway would pass over in silence, before the gRPC server is called.
+// check refuses what the gateway would pass over in silence, before the question is asked.
 func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
 		rec := recordOf(r.Context())

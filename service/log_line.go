@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/zoneusage/zoneusage/internal/errordetail"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -63,7 +64,7 @@ func (l *logLine) call(rec *record, ended time.Time, err error) {
 
 // failure adds why it failed.
 func (l *logLine) failure(err error) {
-	if info, ok := detailOf[*errdetails.ErrorInfo](status.Convert(err)); ok {
+	if info, ok := errordetail.Of[*errdetails.ErrorInfo](status.Convert(err)); ok {
 		l.constant(`,"reason":"`, info.GetReason())
 		l.string(`,"upstream_code":"`, info.GetMetadata()["upstream_code"])
 	}

@@ -114,17 +114,16 @@ func newRecord(ctx context.Context, method string, header metadata.MD) *record {
 
 // newRESTRecord is that of a request that came to the REST address.
 func newRESTRecord(r *http.Request, door string) *record {
-	rec := &record{
+	return &record{
 		Context:   r.Context(),
 		start:     time.Now(),
 		requestID: acceptRequestID(r.Header[headerRequestID.rest]),
 		door:      door,
-		peer:      hostOf(r.RemoteAddr),
+		peer:      r.RemoteAddr,
+		host:      hostOf(r.RemoteAddr),
 		sent:      sent{rest: r.Header},
 		tls:       r.TLS,
 	}
-	rec.host = rec.peer
-	return rec
 }
 
 // over is why the call is over already; nil where it is not.

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/errordetail"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -87,7 +88,7 @@ func writeRetryAfter(header http.Header, st *status.Status) {
 // challenge says how to authenticate (RFC 6750, section 3).
 func challenge(st *status.Status) string {
 	const bearer = `Bearer realm="zoneusage"`
-	if info, _ := detailOf[*errdetails.ErrorInfo](st); info.GetReason() == shortReason(usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING) {
+	if info, _ := errordetail.Of[*errdetails.ErrorInfo](st); info.GetReason() == shortReason(usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING) {
 		return bearer
 	}
 	return bearer + `, error="invalid_token"`
@@ -96,7 +97,7 @@ func challenge(st *status.Status) string {
 // restStatus is the error's status with the reason that grpc-go's and the gateway's own statuses lack.
 func restStatus(err error) *status.Status {
 	st := status.Convert(err)
-	if _, ok := detailOf[*errdetails.ErrorInfo](st); ok {
+	if _, ok := errordetail.Of[*errdetails.ErrorInfo](st); ok {
 		return st
 	}
 	switch st.Code() {

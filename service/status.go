@@ -99,7 +99,7 @@ func fail(ctx context.Context, err error, query jasperclient.UsageQuery) error {
 	return &callError{status: toStatus(err, query), cause: err}
 }
 
-// toStatus turns any error of a query into code, reason, details and public text. It is the only place that does.
+// toStatus turns any error of a query into code, reason, details and public text. It is the only place that does so with a question.
 func toStatus(err error, query jasperclient.UsageQuery) *status.Status {
 	reason := reasonOf(err)
 	if reason == usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED {

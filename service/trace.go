@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/errordetail"
 )
 
 // A tracer makes a span of each call of UsageService, or of some.
@@ -38,7 +39,7 @@ func newTracer(cfg Config) *tracer {
 	}
 }
 
-// trace answers a question as a span of its own, unless another one is chosen, as OpenTelemetry's conventions for RPC have it.
+// trace answers a question as a span of its own, unless the question is not chosen for one, as OpenTelemetry's conventions for RPC have it.
 // Nothing in it tells of the device.
 func (t *tracer) trace(
 	ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest,
@@ -88,7 +89,7 @@ func finish(span trace.Span, rec *record, st *status.Status) {
 	if !isServersFault(st.Code()) {
 		return
 	}
-	reason, _ := detailOf[*errdetails.ErrorInfo](st)
+	reason, _ := errordetail.Of[*errdetails.ErrorInfo](st)
 	span.SetAttributes(semconv.ErrorTypeKey.String(name))
 	span.SetStatus(otelcodes.Error, reason.GetReason())
 }

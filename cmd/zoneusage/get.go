@@ -67,7 +67,7 @@ func (c *getCommand) Run(ctx context.Context, app *kong.Kong) error {
 	}
 	conn, err := c.dial()
 	if err != nil {
-		return err
+		return exitError{misused, err}
 	}
 	defer func() { _ = conn.Close() }() // it has no more calls
 	list := iccids.List{Sources: c.sources(), Column: c.Column, Stdin: os.Stdin}

@@ -214,6 +214,16 @@ func TestGetsExitStatus(t *testing.T) {
 	}
 }
 
+// The other commands have the same status for flags that do not fit.
+func TestAMalformedCommandsExitStatus(t *testing.T) {
+	for _, args := range [][]string{{"serve", "--default-timeout=0s"}, {"serve", "--nonsense"}, {"sandbox", "--calls-per-second=-1"}, {}} {
+		cmd := command(t.Context(), args...)
+		if said, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 {
+			t.Errorf("%v: %v\n%s", args, cmd.ProcessState, said)
+		}
+	}
+}
+
 // Of one device alone no others are spoken of, and what is wrong with a field is said once.
 func TestGetSaysAnErrorOnce(t *testing.T) {
 	addr := serveAt(t)
@@ -225,6 +235,24 @@ func TestGetSaysAnErrorOnce(t *testing.T) {
 		lines := strings.SplitAfter(stderr, "\n")
 		if len(lines) != 3 || !strings.HasPrefix(lines[0], vendorDevice+": "+test.want) || lines[1] != "zoneusage: error: 0 answered, 1 failed\n" {
 			t.Errorf("%s: said\n%s", test.flag, stderr)
+		}
+	}
+}
+
+// A run that answers nothing leaves no file in the way of the next.
+func TestGetLeavesNoEmptyFile(t *testing.T) {
+	addr := serveAt(t)
+	for _, output := range []string{"csv", "json", "yaml", "table"} {
+		file := filepath.Join(t.TempDir(), "usage")
+		args := []string{"--addr", addr, "--output=" + output, "--out", file}
+		if code, _, stderr := ask(t, nil, "", append(args, unknownDevice)...); code != 1 {
+			t.Errorf("exit status %d\n%s", code, stderr)
+		}
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", output, err)
+		}
+		if code, _, stderr := ask(t, nil, "", append(args, vendorDevice)...); code != 0 {
+			t.Errorf("%s: exit status %d\n%s", output, code, stderr)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (c *getCommand) open(app *kong.Kong, list *iccids.List, known *iccids.Set) 
 		return nil, errors.Join(fmt.Errorf("--out: %w", err), file.Close())
 	}
 	list.First = rest.Part
-	r.answers, r.file, r.held = rest, file, known.Len() > 0
+	r.answers, r.file, r.isNew, r.held = rest, file, !c.Resume, known.Len() > 0
 	return r, nil
 }
 

@@ -24,6 +24,7 @@ type report struct {
 	form    usageform.Form
 	answers io.Writer
 	file    *os.File // that the answers go to; nil for standard output
+	isNew   bool     // the file was not there before
 	errors  io.Writer
 	addr    string // of who is asked
 	timeout time.Duration
@@ -80,12 +81,12 @@ func (r *report) endFor(err error) error {
 	case inquiry.NotThere(err):
 		return fmt.Errorf("no zoneusage answers at %s; is one serving there, and with TLS, for which there are --tls and --ca-cert?", r.addr)
 	case inquiry.OfAll(err) && r.done() != r.total:
-		return errors.New("the other devices would have the same error, so they are not asked about")
+		return errors.New("any other device would have the same error, so none is asked about")
 	}
 	if inquiry.OfName(err) {
 		r.misnamed++
 	}
-	if r.misnamed < many || r.held || r.answered > 0 {
+	if r.misnamed < many || r.held || r.answered > 0 || r.done() == r.total {
 		return nil
 	}
 	return fmt.Errorf("--rate-plan or --zone is unknown for each of %d devices, so the others are not asked about; "+
@@ -118,7 +119,7 @@ func (r *report) close(ctx context.Context) error {
 		r.bar.Close()
 	}
 	if r.file != nil {
-		r.err = errors.Join(r.err, r.file.Close())
+		r.err = errors.Join(r.err, r.closeFile())
 	}
 	summary := fmt.Sprintf("%d answered, %d failed", r.answered, r.failed)
 	if r.skipped > 0 {
@@ -135,6 +136,15 @@ func (r *report) close(ctx context.Context) error {
 		return errors.New("the list has no ICCIDs; write one a line, or name the --column of CSV that has them")
 	}
 	return nil
+}
+
+// closeFile closes the file of the answers. One that is new and has none would only be in the way of the next try.
+func (r *report) closeFile() error {
+	err := r.file.Close()
+	if r.isNew && r.answered == 0 {
+		err = errors.Join(err, os.Remove(r.file.Name()))
+	}
+	return err
 }
 
 // terminal is the terminal that w is, if it is one that can draw.

@@ -66,7 +66,7 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 	}
 	control, err := c.sandbox(cmp.Or(key, sandboxName))
 	if err != nil {
-		return err
+		return exitError{misused, err}
 	}
 	door, err := listenSandbox(ctx, c.Addr, withTestTools(control))
 	if err != nil {

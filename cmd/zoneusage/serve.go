@@ -59,7 +59,7 @@ const maxCacheMiB = 1 << 30
 // Run serves both doors until ctx ends, and then lets the calls in flight end.
 func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err := c.check(); err != nil {
-		return err
+		return exitError{misused, err}
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before anybody can know that it serves

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
+	"github.com/zoneusage/zoneusage/internal/errordetail"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
@@ -60,7 +61,7 @@ func (q Inquiry) ask(ctx context.Context, iccid jasperclient.ICCID) (*usagev1.Ge
 
 // toldWait is the time after which the service wants to be asked again; negative for never.
 func toldWait(err error, trailer metadata.MD) (wait time.Duration, told bool) {
-	if info, ok := detailOf[*errdetails.RetryInfo](err); ok {
+	if info, ok := errordetail.Of[*errdetails.RetryInfo](status.Convert(err)); ok {
 		return info.GetRetryDelay().AsDuration(), true
 	}
 	if pushback := trailer.Get("grpc-retry-pushback-ms"); len(pushback) > 0 {

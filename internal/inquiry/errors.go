@@ -7,12 +7,13 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/protoadapt"
+
+	"github.com/zoneusage/zoneusage/internal/errordetail"
 )
 
 // ReasonOf is the reason of a call's error as the contract has it, and else the name of its gRPC code.
 func ReasonOf(err error) string {
-	if info, ok := detailOf[*errdetails.ErrorInfo](err); ok {
+	if info, ok := errordetail.Of[*errdetails.ErrorInfo](status.Convert(err)); ok {
 		return info.GetReason()
 	}
 	return code.Code(status.Code(err)).String()
@@ -20,7 +21,7 @@ func ReasonOf(err error) string {
 
 // TextOf is what is said of a call's error: of its fields, where that is at fault, else in all.
 func TextOf(err error) string {
-	request, _ := detailOf[*errdetails.BadRequest](err)
+	request, _ := errordetail.Of[*errdetails.BadRequest](status.Convert(err))
 	if len(request.GetFieldViolations()) == 0 {
 		return status.Convert(err).Message()
 	}
@@ -31,14 +32,11 @@ func TextOf(err error) string {
 	return strings.Join(texts, "; ")
 }
 
-// OfAll reports whether every other device would have the same error: who asks may not, or the question is wrong, or the
-// service is not there.
+// OfAll reports whether every other device would have the same error: who asks may not, or the question is wrong.
 func OfAll(err error) bool {
 	switch status.Code(err) {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
 		return true
-	case codes.Unavailable:
-		return NotThere(err)
 	}
 	switch ReasonOf(err) {
 	case "ACCOUNT_UNKNOWN", "INVALID_CYCLE_START_DATE", "CYCLE_START_DATE_OUT_OF_RANGE", "UPSTREAM_CREDENTIALS_REJECTED":
@@ -49,7 +47,7 @@ func OfAll(err error) bool {
 
 // NotThere reports whether no zoneusage answered.
 func NotThere(err error) bool {
-	_, answered := detailOf[*errdetails.ErrorInfo](err)
+	_, answered := errordetail.Of[*errdetails.ErrorInfo](status.Convert(err))
 	return status.Code(err) == codes.Unavailable && !answered
 }
 
@@ -58,14 +56,4 @@ func NotThere(err error) bool {
 func OfName(err error) bool {
 	reason := ReasonOf(err)
 	return reason == "RATE_PLAN_NOT_FOUND" || reason == "INVALID_ZONE"
-}
-
-// detailOf finds the detail of a type in a call's error.
-func detailOf[T protoadapt.MessageV1](err error) (detail T, ok bool) {
-	for _, found := range status.Convert(err).Details() {
-		if detail, ok = found.(T); ok {
-			return detail, true
-		}
-	}
-	return detail, false
 }

@@ -309,7 +309,6 @@ func TestErrorsOfAll(t *testing.T) {
 		"unknown device":       {failure(t, codes.NotFound, reason("DEVICE_NOT_FOUND")), false},
 		"no turn":              {failure(t, codes.ResourceExhausted, reason("RATE_LIMITED")), false},
 		"Control Center fails": {failure(t, codes.Unavailable, reason("UPSTREAM_UNAVAILABLE")), false},
-		"no service":           {failure(t, codes.Unavailable), true},
 		"another service":      {failure(t, codes.Unimplemented), true},
 		"no token":             {failure(t, codes.Unauthenticated, reason("CREDENTIALS_MISSING")), true},
 		"not allowed":          {failure(t, codes.PermissionDenied, reason("NOT_ALLOWED")), true},
@@ -323,6 +322,9 @@ func TestErrorsOfAll(t *testing.T) {
 				t.Errorf("%v", got)
 			}
 		})
+	}
+	if inquiry.NotThere(failure(t, codes.Unavailable, reason("UPSTREAM_UNAVAILABLE"))) || !inquiry.NotThere(failure(t, codes.Unavailable)) {
+		t.Error("a service that answers is told from none by its reason")
 	}
 	refused := failure(t, codes.InvalidArgument, reason("INVALID_REQUEST"),
 		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "zone", Description: "too long"}}})

@@ -104,3 +104,15 @@ func TestColor(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
 }
+
+// No unit has 1024 of it: what is rounded up to that is 1 of the next.
+func TestBytesForPeople(t *testing.T) {
+	for n, want := range map[int64]string{
+		1023: "1,023 B", 1024: "1.0 KiB", 1<<20 - 52: "1023.9 KiB", 1<<20 - 1: "1.0 MiB", 1<<40 - 1: "1.0 TiB", 1<<63 - 1: "8.0 EiB",
+	} {
+		text := write(t, usageform.Table(usageform.Style{}), answer("8999901000000000050", &usagev1.Usage{DataBytes: &n}, plan("A", 1, zone("B", &usagev1.Usage{DataBytes: &n}))))
+		if !strings.Contains(text, want) {
+			t.Errorf("%d bytes are\n%s\nwant %s", n, text, want)
+		}
+	}
+}

@@ -13,12 +13,12 @@ const separator = " · "
 // bytesText is such as 943,718 B · 921.6 KiB.
 func bytesText(n int64) string {
 	exact := grouped(n) + " B"
-	const step = 1024
+	const step, rounded = 1024, 1023.95 // which is 1024.0 with one digit
 	if n < step {
 		return exact
 	}
-	scaled, units := float64(n), "KMGTPE"
-	for scaled /= step; scaled >= step && len(units) > 1; scaled /= step {
+	scaled, units := float64(n)/step, "KMGTPE"
+	for ; scaled >= rounded && len(units) > 1; scaled /= step {
 		units = units[1:]
 	}
 	return fmt.Sprintf("%s%s%.1f %ciB", exact, separator, scaled, units[0])

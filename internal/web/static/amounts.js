@@ -36,11 +36,15 @@ const withUnit = (number, unit) => `${number}\u00a0${unit}`;
 const sizes = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
 function bytes(value) {
+  if (value < 1024n) return withUnit(value, 'B');
   let power = 0;
-  while (power < sizes.length - 1 && value >= 1n << BigInt(10 * (power + 1))) power++;
-  if (power === 0) return withUnit(value, 'B');
-  const size = 1n << BigInt(10 * power);
-  const tenths = (value * 10n + size / 2n) / size;
+  let size;
+  let tenths;
+  do { // until what is rounded fits the unit too
+    power++;
+    size = 1n << BigInt(10 * power);
+    tenths = (value * 10n + size / 2n) / size;
+  } while (tenths >= 10240n && power < sizes.length - 1);
   const rounded = tenths * size !== value * 10n;
   return `${rounded ? '≈\u00a0' : ''}${withUnit(`${grouped(tenths / 10n)}.${tenths % 10n}`, sizes[power])}`;
 }

@@ -3,8 +3,9 @@ import { kinds } from './amounts.js';
 const head = ['iccid', 'timestamp', 'cycle_start_time', 'cycle_end_time', 'rate_plan', 'rate_plan_version', 'zone',
   ...kinds.map((kind) => kind.column), 'device_rows'];
 
-// quoted is a field as RFC 4180 has it, and quoted as well where it begins with a space, which some readers drop.
-const quoted = (value) => (/[",\r\n]|^\s/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+// quoted is a field as RFC 4180 has it. As Go writes CSV, one that begins with a space has quotes too, for readers who drop it,
+// and so has \., which ends the input of some.
+const quoted = (value) => (/[",\r\n]|^\\\.$|^(?:\u0085|(?!\ufeff)\s)/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
 // csvOf writes an answer as `zoneusage get` does: a line a zone, each value as JSON has it and what was not reported empty.
 export function csvOf(answer) {

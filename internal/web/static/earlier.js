@@ -20,8 +20,10 @@ export function earlierSection(question, answer, signal) {
     let found;
     try {
       found = await findEarlier(question, answer, signal);
-    } catch {
-      return; // another question was asked
+    } catch (error) {
+      if (signal.aborted) return; // another question was asked
+      place.replaceChildren(el('p', { class: 'note' }, 'The cycles before cannot be shown.'));
+      throw error;
     }
     const { compared, note, failure } = found;
     place.replaceChildren(...[

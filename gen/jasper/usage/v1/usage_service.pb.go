@@ -33,9 +33,9 @@ type GetDeviceUsageInZoneRequest struct {
 	// the one after the UTC date of its start_time. Control Center's own YYYY-MM-DDZ and YYYY-MM-DD+00:00 are the
 	// same day. Control Center keeps the current cycle and the two before it. Empty: the current cycle.
 	CycleStartDate string `protobuf:"bytes,2,opt,name=cycle_start_date,json=cycleStartDate,proto3" json:"cycle_start_date,omitempty"`
-	// The exact name of one rate plan. Empty: every rate plan the device used in the cycle.
+	// The exact name of one rate plan, of at most 1024 bytes. Empty: every rate plan the device used in the cycle.
 	RatePlan string `protobuf:"bytes,3,opt,name=rate_plan,json=ratePlan,proto3" json:"rate_plan,omitempty"`
-	// The exact name of one zone. Empty: every zone in which the device used its rate plans.
+	// The exact name of one zone, of at most 1024 bytes. Empty: every zone in which the device used its rate plans.
 	Zone string `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`
 	// The age of the oldest answer the caller takes; not negative. Zero: ask Control Center now. Unset: 60 seconds for
 	// the current cycle and for a device that is not known, an hour for an earlier cycle. An answer about the current
