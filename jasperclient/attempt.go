@@ -40,12 +40,12 @@ func (call *Call) wake() {
 	refused := rateLimited(err) != nil
 	switch {
 	case errors.Is(err, errOver):
-	case call.attempts == maxAttempts || (!refused && !worthRetrying(err)):
+	case call.tries == maxAttempts || (!refused && !worthRetrying(err)):
 		call.end(usage, err, cause)
 	case refused:
 		call.tryAgain(err, beforeAll, 0)
 	default:
-		call.tryAgain(err, atHead, max(rand.N(firstBackoff<<(call.attempts-1)), retryAfterOf(err)))
+		call.tryAgain(err, atHead, max(rand.N(firstBackoff<<(call.tries-1)), retryAfterOf(err)))
 	}
 }
 
@@ -102,7 +102,7 @@ func (call *Call) reenter() (Cause, error) {
 // attempt asks Control Center, where there is a turn for it.
 func (call *Call) attempt() (usage *DeviceUsage, cause Cause, _ error) {
 	call.begin()
-	call.attempts++
+	call.tries++
 	caller, waited, cause, err := call.send()
 	if err != nil {
 		return nil, cause, err
@@ -112,7 +112,7 @@ func (call *Call) attempt() (usage *DeviceUsage, cause Cause, _ error) {
 	defer func() { c.lane.leave(t, outcome) }()
 	ctx, span := c.startSpan(call.ctx, "GET usageInZone", trace.SpanKindClient, time.Now())
 	defer func() {
-		endAttempt(span, int(call.attempts), outcome)
+		endAttempt(span, int(call.tries), outcome)
 		if !errors.Is(outcome, ErrClosed) {
 			c.events.Answered(outcomeOf(outcome), time.Since(t.start))
 		}
@@ -150,7 +150,7 @@ func (call *Call) send() (caller Caller, waited time.Duration, cause Cause, err 
 	if !call.entered.IsZero() { // it was not in a pause
 		waited = time.Since(call.entered)
 		_, span := call.client.startSpan(call.ctx, "lane wait", trace.SpanKindInternal, call.entered)
-		endWait(span, int(call.attempts), caller, cause)
+		endWait(span, int(call.tries), caller, cause)
 		call.entered, call.waited = time.Time{}, call.waited+waited
 	}
 	return caller, waited, cause, err

@@ -20,9 +20,9 @@ type Call struct {
 	ended  func(usage *DeviceUsage, sent time.Time, err error)
 
 	// These belong to whoever goes on with the call: one goroutine at a time.
-	ctx      context.Context // of the call's span, once there is one; before, that which it was started with
-	span     trace.Span
-	attempts int8 // with those that had no turn
+	ctx   context.Context // of the call's span, once there is one; before, that which it was started with
+	span  trace.Span
+	tries int8 // with those that had no turn
 
 	mu        sync.Mutex
 	callers   int32         // who have not left
@@ -125,7 +125,7 @@ func (call *Call) outcome(now outlook) (*DeviceUsage, error) {
 
 // Progress is how long the call has waited for its turns so far, which its pauses after a failure are not part of, and how
 // often Control Center was asked. It is the call's, whenever a caller joined.
-func (call *Call) Progress() (waited time.Duration, attempts int) {
+func (call *Call) Progress() (waited time.Duration, asked int) {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	waited = call.waited

@@ -11,19 +11,19 @@ import (
 // refused for coming too often go first, then interactive ones, then, but for their share, bulk ones; in a class the
 // callers take turns.
 type lane struct {
-	mu       sync.Mutex
-	fair     FairUse
-	pace     pace
-	slowed   time.Time // when a refusal last lengthened the pace
-	updated  time.Time // when the account last got other credentials
-	nextTurn time.Time // before which no call starts
-	lastSent time.Time // when the last call was
-	asked    time.Time // until when Control Center asked for no call
-	sending  *turn     // the last call that has its turn and is not sent yet
-	inFlight map[*turn]struct{}
-	typical  time.Duration // of a call, a moving average
-	gate     gate
-	timer    *time.Timer // wakes the lane at nextTurn
+	mu         sync.Mutex
+	fair       FairUse
+	pace       pace
+	slowed     time.Time // when a refusal last lengthened the pace
+	updated    time.Time // when the account last got other credentials
+	nextTurn   time.Time // before which no call starts
+	lastSent   time.Time // when the last call was
+	quietUntil time.Time // as long as Control Center asked for no call
+	sending    *turn     // the last call that has its turn and is not sent yet
+	inFlight   map[*turn]struct{}
+	typical    time.Duration // of a call, a moving average
+	gate       gate
+	timer      *time.Timer // wakes the lane at nextTurn
 
 	// granted is the latest turn that was, before and next what nextTurn was and became.
 	granted      *turn
@@ -94,7 +94,7 @@ func (l *lane) update(fair FairUse, renewed bool) {
 	if base := fair.spacing(); base != l.pace.base {
 		l.pace = newPace(base)
 		l.nextTurn = l.lastSent.Add(base)
-		l.holdUntil(l.asked) // which has nothing to do with the pace
+		l.holdUntil(l.quietUntil) // which has nothing to do with the pace
 	}
 	l.fair = fair
 	if renewed {
@@ -389,8 +389,8 @@ func (l *lane) holdUntil(next time.Time) {
 
 // obey lets no call start before the time that Control Center asked for.
 func (l *lane) obey(next time.Time) {
-	if next.After(l.asked) {
-		l.asked = next
+	if next.After(l.quietUntil) {
+		l.quietUntil = next
 	}
 	l.holdUntil(next)
 }

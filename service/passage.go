@@ -55,8 +55,8 @@ func (p *passage) limit(ctx context.Context, rec *record) {
 	timeout := p.maxTimeout
 	ends, ok := ctx.Deadline()
 	switch {
-	case rec.hasAsked:
-		timeout = min(rec.asked, timeout)
+	case rec.hasTimeout:
+		timeout = min(rec.timeout, timeout)
 	case !ok:
 		timeout = p.otherwise
 	}

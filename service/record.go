@@ -47,20 +47,20 @@ type record struct {
 	auth      credentials.AuthInfo // of a gRPC connection
 	tls       *tls.ConnectionState // of a REST one; nil without TLS
 
-	asked    time.Duration // the timeout that a REST caller asks for, where hasAsked
-	hasAsked bool
-	deadline time.Time // zero: the context's
-	caller   string    // the name of who asks; empty where it is not known
-	subject  string    // of the caller's JWT
-	iccid    string
-	account  string // that is asked
-	let      bool   // its caller may ask it
-	bulk     bool
-	untraced bool          // no span is to be made
-	source   string        // of the answer
-	waited   time.Duration // for turns in the lane
-	attempts int           // how often Control Center was asked
-	traceID  string        // of a sampled trace
+	timeout    time.Duration // that a REST caller asks for, where hasTimeout
+	hasTimeout bool
+	deadline   time.Time // zero: the context's
+	caller     string    // the name of who asks; empty where it is not known
+	subject    string    // of the caller's JWT
+	iccid      string
+	account    string // that is asked
+	let        bool   // its caller may ask it
+	bulk       bool
+	untraced   bool          // no span is to be made
+	source     string        // of the answer
+	waited     time.Duration // for turns in the lane
+	attempts   int           // how often Control Center was asked
+	traceID    string        // of a sampled trace
 
 	answer *answer       // to a question through the gateway
 	told   string        // the source, as the caller is told

@@ -36,6 +36,6 @@ func (r *record) takeTimeout(header http.Header) error {
 	if err != nil || n > math.MaxInt64/int64(unit) {
 		n = math.MaxInt64 / int64(unit) // it is cut to the greatest deadline anyway
 	}
-	r.asked, r.hasAsked = time.Duration(n)*unit, true
+	r.timeout, r.hasTimeout = time.Duration(n)*unit, true
 	return nil
 }
