@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
@@ -45,8 +46,11 @@ func (d grpcDoor) getDeviceUsageInZone(
 ) (any, error) {
 	rec, req := recordOf(ctx), new(usagev1.GetDeviceUsageInZoneRequest)
 	if err := d.arrivals.receive(ctx, rec, recv, req); err != nil {
-		// Its caller has the status already: grpc-go sends it where a message cannot be taken.
-		d.log.end(rec, &callError{status.Convert(err), fmt.Errorf("there is no message: %w", err)})
+		// Its caller has the status already: grpc-go sends it where a message cannot be taken. Who leaves before the message is
+		// there has no line: strangers do so by the hundred thousand.
+		if st := status.Convert(err); st.Code() != codes.Canceled {
+			d.log.end(rec, &callError{st, fmt.Errorf("there is no message: %w", err)})
+		}
 		return nil, err
 	}
 	reply, err := d.ask(ctx, rec, req)

@@ -9,7 +9,7 @@ import (
 
 // ballastBytes are how much garbage may pile up more than Go's own rule has it, which is as much as is in use: a small heap
 // would be collected a hundred times a second under load, which takes a quarter of the CPU.
-const ballastBytes = 64 << 20
+const ballastBytes = 16 << 20
 
 // takeBallast allocates so much that nobody ever touches, until the function that it returns. The garbage collector counts it as
 // in use, but it is no memory of the machine's. (To set the percentage instead, by what is in use, comes too late when that grows

@@ -62,7 +62,7 @@ func newRig(t *testing.T, sandboxArgs ...string) *rig {
 		"ZONEUSAGE_OIDC_ISSUER=" + issuerURL, "ZONEUSAGE_OIDC_AUDIENCE=" + jwttest.Audience,
 		"ZONEUSAGE_OIDC_JWKS=" + jwttest.WriteKeys(t, r.dir, key),
 		"ZONEUSAGE_CONTROL_CENTER_URL=" + r.upURL, "ZONEUSAGE_USERNAME=sandbox", "ZONEUSAGE_API_KEY=sandbox",
-		"ZONEUSAGE_CALLS_IN_FLIGHT=100", "ZONEUSAGE_CALLS_PER_SECOND=10000",
+		"ZONEUSAGE_CALLS_IN_FLIGHT=10", "ZONEUSAGE_CALLS_PER_SECOND=10000", // as many connections stay open afterwards
 	}
 	return r
 }
