@@ -17,12 +17,13 @@ import (
 
 // A gateway is the REST door: grpc-gateway, with the rules that it lacks. Its calls pass what gRPC's do.
 type gateway struct {
-	mux *runtime.ServeMux
-	way *passage
+	mux  *runtime.ServeMux
+	way  *passage
+	from origins
 }
 
-func newGateway(way *passage) (*gateway, error) {
-	g := &gateway{way: way}
+func newGateway(way *passage, from origins) (*gateway, error) {
+	g := &gateway{way: way, from: from}
 	g.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, answerJSON{&runtime.JSONPb{}}),
 		runtime.WithForwardResponseRewriter(func(ctx context.Context, _ proto.Message) (any, error) { return recordOf(ctx).answer, nil }),

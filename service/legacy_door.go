@@ -25,15 +25,16 @@ import (
 // Control Center would: a date in another form than its two, and parameters that some clients send but nobody documented.
 type legacyDoor struct {
 	way    *passage
+	from   origins
 	others http.Handler
 }
 
 // withLegacyDoor puts the door in front of a handler of other paths.
-func (cfg Config) withLegacyDoor(way *passage, others http.Handler) http.Handler {
+func (cfg Config) withLegacyDoor(way *passage, from origins, others http.Handler) http.Handler {
 	if !cfg.LegacyDoor {
 		return others
 	}
-	return legacyDoor{way, others}
+	return legacyDoor{way, from, others}
 }
 
 // ServeHTTP implements http.Handler.
@@ -69,6 +70,9 @@ var errNoFunction = &callError{
 // ask answers the request. Its errors are callErrors.
 func (d legacyDoor) ask(rec *record, r *http.Request, version, iccid string) (controlcenter.Answer, error) {
 	req, bad := readLegacy(r, version, iccid)
+	if from := d.from.check(r); from != nil {
+		return controlcenter.Answer{}, d.way.refuse(rec, rec, req, from)
+	}
 	if len(bad.violations) > 0 {
 		return controlcenter.Answer{}, d.way.refuse(rec, rec, req, bad)
 	}

@@ -7,33 +7,32 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/grpc/status"
-
-	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
-	"github.com/zoneusage/zoneusage/internal/controlcenter"
 	"github.com/zoneusage/zoneusage/internal/loopback"
 )
 
-// withOrigin keeps other sites' pages from spending the account's calls: a browser sends whatever any page links to, and with it
-// the caller's certificate. Where everybody on this machine may ask, the host has to be this machine's too, or a name that
-// somebody lets point here would make their page one of ours.
-func (cfg Config) withOrigin(way *passage, others http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var bad requestError
-		if cfg.LoopbackOnly && r.Host != "" && !loopback.IsAuthority(r.Host) { // every browser names a host
-			bad.violate("Host", errors.New("without callers the service answers as localhost, 127.0.0.1 or [::1] alone; "+
-				"list who may call, --callers, or let everybody, --insecure"))
-		}
-		if fromElsewhere(r) && !cfg.lists(r.Header.Get("Origin")) {
-			bad.violate("Origin", errors.New("the request comes from a page of another site, or before anybody wants its answer; "+
-				"scripts of a site that --cors-origins names may ask"))
-		}
-		if len(bad.violations) == 0 {
-			others.ServeHTTP(w, r)
-			return
-		}
-		refuseOrigin(w, r, way, &bad)
-	})
+// origins keep other sites' pages from spending the account's calls: a browser sends whatever any page links to, and with it the
+// caller's certificate. Where everybody on this machine may ask, the host has to be this machine's too, or a name that somebody
+// lets point here would make their page one of ours.
+type origins struct {
+	loopbackOnly bool
+	listed       []string
+}
+
+// check is what is wrong with where a request comes from; nil for nothing.
+func (o origins) check(r *http.Request) error {
+	var bad requestError
+	if o.loopbackOnly && r.Host != "" && !loopback.IsAuthority(r.Host) { // every browser names a host
+		bad.violate("Host", errors.New("without callers the service answers as localhost, 127.0.0.1 or [::1] alone; "+
+			"list who may call, --callers, or let everybody, --insecure"))
+	}
+	if fromElsewhere(r) && !o.list(r.Header.Get("Origin")) {
+		bad.violate("Origin", errors.New("the request comes from a page of another site, or before anybody wants its answer; "+
+			"scripts of a site that --cors-origins names may ask"))
+	}
+	if len(bad.violations) > 0 {
+		return &bad
+	}
+	return nil
 }
 
 // fromElsewhere reports whether a browser says that the request is not a page's of this host. It has a header for it (Fetch
@@ -51,25 +50,7 @@ func fromElsewhere(r *http.Request) bool {
 	return err != nil || !strings.EqualFold(origin.Host, r.Host)
 }
 
-// lists reports whether the pages of an origin may call.
-func (cfg Config) lists(origin string) bool {
-	return slices.ContainsFunc(cfg.CORSOrigins, func(listed string) bool { return strings.EqualFold(listed, origin) })
-}
-
-// refuseOrigin answers as the door does that was asked.
-func refuseOrigin(w http.ResponseWriter, r *http.Request, way *passage, bad error) {
-	isLegacy := strings.HasPrefix(r.URL.Path, controlcenter.Root)
-	door := doorREST
-	if isLegacy {
-		door = doorLegacy
-	}
-	rec := newRESTRecord(r, door)
-	beginReply(w, r)
-	err := way.refuse(rec, rec, &usagev1.GetDeviceUsageInZoneRequest{}, bad)
-	if isLegacy {
-		rec.writeHeader(w.Header())
-		writeLegacyFailure(w, err)
-		return
-	}
-	writeFailure(w, rec, status.Convert(err), 0)
+// list reports whether the pages of an origin may call.
+func (o origins) list(origin string) bool {
+	return slices.ContainsFunc(o.listed, func(listed string) bool { return strings.EqualFold(listed, origin) })
 }

@@ -15,6 +15,10 @@ import (
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := newRESTRecord(r, doorREST)
 	beginReply(w, r)
+	if bad := g.from.check(r); bad != nil {
+		writeFailure(w, rec, status.Convert(g.way.refuse(rec, rec, &usagev1.GetDeviceUsageInZoneRequest{}, bad)), 0)
+		return
+	}
 	if iccid, ok := plainQuestion(r); ok {
 		rec.method = restMethod
 		g.answer(w, rec, &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})

@@ -73,11 +73,12 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	following.look(draining)
 	s.followLanes = func() { following.follow(draining, usage.changed, cfg.LanesChanged) }
 
-	gateway, err := newGateway(way)
+	from := origins{loopbackOnly: cfg.LoopbackOnly, listed: cfg.CORSOrigins}
+	gateway, err := newGateway(way, from)
 	if err != nil {
 		return nil, err
 	}
-	s.http = cfg.restServer(s.WithHealth(withPages(cfg.Pages, cfg.withOrigin(way, cfg.withLegacyDoor(way, withCORS(cfg.CORSOrigins, gateway))))))
+	s.http = cfg.restServer(s.WithHealth(withPages(cfg.Pages, cfg.withLegacyDoor(way, from, withCORS(cfg.CORSOrigins, gateway)))))
 	return s, nil
 }
 
