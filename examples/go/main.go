@@ -10,10 +10,12 @@ import (
 	"log"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/zoneusage/zoneusage/examples"
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
@@ -62,8 +64,7 @@ func show(client usagev1.UsageServiceClient, iccid string, timeout time.Duration
 	}
 	cycle := response.GetBillingCycle()
 	fmt.Printf("%s: %s, account %s, made at %s, cycle %s to %s\n", response.GetIccid(), source, first(header, "x-usage-account"),
-		response.GetTimestamp().AsTime().Format(time.RFC3339Nano),
-		cycle.GetStartTime().AsTime().Format(time.RFC3339Nano), cycle.GetEndTime().AsTime().Format(time.RFC3339Nano))
+		text(response.GetTimestamp()), text(cycle.GetStartTime()), text(cycle.GetEndTime()))
 	for _, plan := range response.GetRatePlanUsages() {
 		for _, zone := range plan.GetZoneUsages() {
 			usage := zone.GetUsage()
@@ -90,6 +91,11 @@ func first(header metadata.MD, name string) string {
 		return values[0]
 	}
 	return ""
+}
+
+// text is a time in RFC 3339, with milliseconds unless there are none, as in protobuf's JSON.
+func text(at *timestamppb.Timestamp) string {
+	return strings.Replace(at.AsTime().Format("2006-01-02T15:04:05.000Z"), ".000", "", 1)
 }
 
 // count keeps null, which says that nothing of the kind was reported, apart from 0.

@@ -75,8 +75,9 @@ function ask (client, iccid) {
   })
 }
 
+// time is a time in RFC 3339. Whole seconds have no fraction, as in protobuf's JSON.
 function time ({ seconds, nanos }) {
-  return new Date(Number(seconds) * 1000 + nanos / 1e6).toISOString()
+  return new Date(Number(seconds) * 1000 + nanos / 1e6).toISOString().replace('.000', '')
 }
 
 // details gives the reason of a failure and the milliseconds after which to ask again, undefined where the service gave none.
