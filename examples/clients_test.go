@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -25,6 +26,9 @@ func clients(t *testing.T) map[string]program {
 	}
 }
 
+// otherFraction is a time with fewer digits than milliseconds have, or with none but zeros, which protobuf's JSON leaves out.
+var otherFraction = regexp.MustCompile(`\d:\d\d\.(000|\d{1,2})Z`)
+
 // expect compares what a client printed with the file in testdata, and its exit status.
 func expect(t *testing.T, file string, wantCode int, output string, code int) {
 	t.Helper()
@@ -34,6 +38,9 @@ func expect(t *testing.T, file string, wantCode int, output string, code int) {
 	}
 	if diff := cmp.Diff(string(want), withoutTimes(output)); diff != "" {
 		t.Errorf("not what %s has (-want +got)\n%s", file, diff)
+	}
+	if found := otherFraction.FindString(output); found != "" {
+		t.Errorf("a time ends with %s", found)
 	}
 	if code != wantCode {
 		t.Errorf("exit status %d, want %d", code, wantCode)
