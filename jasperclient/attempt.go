@@ -40,12 +40,12 @@ func (call *Call) wake() {
 	refused := rateLimited(err) != nil
 	switch {
 	case errors.Is(err, errOver):
-	case call.tries == maxAttempts || (!refused && !worthRetrying(err)):
+	case call.attempts == maxAttempts || (!refused && !worthRetrying(err)):
 		call.end(usage, err, cause)
 	case refused:
 		call.tryAgain(err, beforeAll, 0)
 	default:
-		call.tryAgain(err, atHead, max(rand.N(firstBackoff<<(call.tries-1)), retryAfterOf(err)))
+		call.tryAgain(err, atHead, max(rand.N(firstBackoff<<(call.attempts-1)), retryAfterOf(err)))
 	}
 }
 
@@ -66,9 +66,9 @@ func (call *Call) putBack(err error, at rank, pause time.Duration) bool {
 	if call.callers == 0 {
 		return false
 	}
-	call.failed, call.sent, call.resumes = err, time.Time{}, time.Now().Add(pause)
+	call.lastFailure, call.sentAt, call.resumeAt = err, time.Time{}, time.Now().Add(pause)
 	call.turn, call.rank = newTurn(call.turn.caller, call), at
-	call.tell()
+	call.wakeWaiters()
 	return pause == 0 || call.client.lane.pause(call.turn, pause)
 }
 
@@ -85,7 +85,7 @@ func (call *Call) reenter() (Cause, error) {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	if call.abandoned {
-		return "", call.failed
+		return "", call.lastFailure
 	}
 	switch err := call.client.lane.enter(call.turn, call.rank); {
 	case errors.Is(err, ErrClosed):
@@ -93,8 +93,8 @@ func (call *Call) reenter() (Cause, error) {
 	case err != nil:
 		return CauseClosed, call.because(err)
 	}
-	call.entered = time.Now()
-	call.tell()
+	call.enteredAt = time.Now()
+	call.wakeWaiters()
 	call.client.events.Retried()
 	return "", nil
 }
@@ -102,7 +102,7 @@ func (call *Call) reenter() (Cause, error) {
 // attempt asks Control Center, where there is a turn for it.
 func (call *Call) attempt() (usage *DeviceUsage, cause Cause, _ error) {
 	call.begin()
-	call.tries++
+	call.attempts++
 	caller, waited, cause, err := call.send()
 	if err != nil {
 		return nil, cause, err
@@ -112,7 +112,7 @@ func (call *Call) attempt() (usage *DeviceUsage, cause Cause, _ error) {
 	defer func() { c.lane.leave(t, outcome) }()
 	ctx, span := c.startSpan(call.ctx, "GET usageInZone", trace.SpanKindClient, time.Now())
 	defer func() {
-		endAttempt(span, int(call.tries), outcome)
+		endAttempt(span, int(call.attempts), outcome)
 		if !errors.Is(outcome, ErrClosed) {
 			c.events.Answered(outcomeOf(outcome), time.Since(t.start))
 		}
@@ -144,14 +144,14 @@ func (call *Call) send() (caller Caller, waited time.Duration, cause Cause, err 
 		}
 		err = call.because(refused)
 	default:
-		call.sent = time.Now()
-		call.asked++
+		call.sentAt = time.Now()
+		call.requests++
 	}
-	if !call.entered.IsZero() { // it was not in a pause
-		waited = time.Since(call.entered)
-		_, span := call.client.startSpan(call.ctx, "lane wait", trace.SpanKindInternal, call.entered)
-		endWait(span, int(call.tries), caller, cause)
-		call.entered, call.waited = time.Time{}, call.waited+waited
+	if !call.enteredAt.IsZero() { // it was not in a pause
+		waited = time.Since(call.enteredAt)
+		_, span := call.client.startSpan(call.ctx, "lane wait", trace.SpanKindInternal, call.enteredAt)
+		endWait(span, int(call.attempts), caller, cause)
+		call.enteredAt, call.waited = time.Time{}, call.waited+waited
 	}
 	return caller, waited, cause, err
 }
@@ -160,14 +160,14 @@ func (call *Call) send() (caller Caller, waited time.Duration, cause Cause, err 
 func (call *Call) begin() {
 	if call.span == nil {
 		ctx := callContext{Context: call.client.open, started: call.ctx}
-		call.ctx, call.span = call.client.startSpan(ctx, "lane", trace.SpanKindInternal, call.entered) // the first wait
+		call.ctx, call.span = call.client.startSpan(ctx, "lane", trace.SpanKindInternal, call.enteredAt) // the first wait
 	}
 }
 
 // end tells the outcome; it reports false when another one is told.
 func (call *Call) end(usage *DeviceUsage, err error, cause Cause) bool {
 	call.mu.Lock()
-	ending, sent := call.ending, call.sent
+	ending, sent := call.ending, call.sentAt
 	call.ending = true
 	call.mu.Unlock()
 	if ending {
@@ -175,13 +175,13 @@ func (call *Call) end(usage *DeviceUsage, err error, cause Cause) bool {
 	}
 	call.begin()
 	endCall(call.span, err, cause)
-	if call.ended != nil {
-		call.ended(usage, sent, err)
+	if call.onEnd != nil {
+		call.onEnd(usage, sent, err)
 	}
 	call.mu.Lock()
 	defer call.mu.Unlock()
-	call.result, call.over = &result{usage, err, cause}, true
-	call.tell()
+	call.result = &result{usage, err, cause}
+	call.wakeWaiters()
 	return true
 }
 

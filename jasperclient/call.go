@@ -17,29 +17,28 @@ import (
 type Call struct {
 	client *Client
 	query  UsageQuery
-	ended  func(usage *DeviceUsage, sent time.Time, err error)
+	onEnd  func(usage *DeviceUsage, sent time.Time, err error)
 
 	// These belong to whoever goes on with the call: one goroutine at a time.
-	ctx   context.Context // of the call's span, once there is one; before, that which it was started with
-	span  trace.Span
-	tries int8 // with those that had no turn
+	ctx      context.Context // of the call's span, once there is one; before, that which it was started with
+	span     trace.Span
+	attempts int8 // with those that had no turn
 
-	mu        sync.Mutex
-	callers   int32         // who have not left
-	asked     int32         // how often Control Center was asked
-	abandoned bool          // all have, and it is not under way
-	ending    bool          // the outcome is being told
-	over      bool          // it is set below
-	rank      rank          // where the next one enters
-	turn      *turn         // of the present attempt, or of the next
-	entered   time.Time     // when the wait for the turn began; zero while there is none
-	waited    time.Duration // for the turns before
-	sent      time.Time     // when it was; zero while it is not
-	failed    error         // how the last attempt failed
-	resumes   time.Time     // when the wait before the next attempt ends
-	moved     chan struct{} // closed when the call is over, or a failure changes when it may be; nil while nobody waits for that
+	mu          sync.Mutex
+	callers     int32         // who have not left
+	requests    int32         // how often Control Center was asked
+	abandoned   bool          // all have, and it is not under way
+	ending      bool          // the outcome is being told
+	rank        rank          // where the next one enters
+	turn        *turn         // of the present attempt, or of the next
+	enteredAt   time.Time     // when the wait for the turn began; zero while there is none
+	waited      time.Duration // for the turns before
+	sentAt      time.Time     // when it was; zero while it is not
+	lastFailure error         // how the last attempt failed
+	resumeAt    time.Time     // when the wait before the next attempt ends
+	changed     chan struct{} // closed when the call is over, or a failure changes when it may be; nil while nobody waits for that
 
-	*result // nil until it is over: who waits has no room for it
+	result *result // nil until the call is over: a call that waits needs no room for it
 }
 
 // A result is what a call came to.
@@ -55,15 +54,15 @@ type result struct {
 //
 // Of ctx the values alone go along, as a trace to which the call belongs: the call can have other callers when it ends.
 //
-// When the call ends, ended, unless it is nil, gets the outcome before any caller does, and must not block. It is also told
+// When the call ends, onEnd, unless it is nil, gets the outcome before any caller does, and must not block. It is also told
 // when Control Center was asked, the zero time where it was not. Start and Join do not call it, the last Wait may.
-func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, ended func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
+func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, onEnd func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
 	q, err := q.valid()
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	call := &Call{client: c, query: q, ended: ended, ctx: ctx, entered: now, callers: 1}
+	call := &Call{client: c, query: q, onEnd: onEnd, ctx: ctx, enteredAt: now, callers: 1}
 	call.turn = newTurn(caller, call)
 	if err := c.lane.enter(call.turn, atEnd); err != nil {
 		if !errors.Is(err, ErrClosed) {
@@ -79,8 +78,8 @@ func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, ended f
 func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
 	call.mu.Lock()
 	defer call.mu.Unlock()
-	tooOld := !call.sent.IsZero() && time.Since(call.sent) > maxAge
-	if tooOld || call.abandoned || call.over || call.client.open.Err() != nil {
+	tooOld := !call.sentAt.IsZero() && time.Since(call.sentAt) > maxAge
+	if tooOld || call.abandoned || call.result != nil || call.client.open.Err() != nil {
 		return false
 	}
 	call.callers++
@@ -95,7 +94,7 @@ func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 	defer call.leave()
 	deadline, ok := ctx.Deadline()
 	if ok { // at the last moment: others may have come first, or the lane has slowed down
-		defer time.AfterFunc(time.Until(deadline)-minCall, call.nudge).Stop()
+		defer time.AfterFunc(time.Until(deadline)-minCall, call.lockAndWakeWaiters).Stop()
 	}
 	for {
 		now := call.outlook(deadline)
@@ -105,7 +104,7 @@ func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("jasperclient: waiting for the answer: %w", ctx.Err())
-		case <-now.moved:
+		case <-now.changed:
 		}
 	}
 }
@@ -116,11 +115,11 @@ func (call *Call) outcome(now outlook) (*DeviceUsage, error) {
 		call.turnedAway(now.cause)
 		return nil, now.late
 	}
-	if panicked, ok := call.err.(*panicError); ok { //nolint:errorlint // nothing wraps it
+	if panicked, ok := call.result.err.(*panicError); ok { //nolint:errorlint // nothing wraps it
 		panic(panicked)
 	}
-	call.turnedAway(call.cause)
-	return call.usage, call.err
+	call.turnedAway(call.result.cause)
+	return call.result.usage, call.result.err
 }
 
 // Progress is how long the call has waited for its turns so far, which its pauses after a failure are not part of, and how
@@ -129,87 +128,87 @@ func (call *Call) Progress() (waited time.Duration, asked int) {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	waited = call.waited
-	if !call.entered.IsZero() {
-		waited += time.Since(call.entered)
+	if !call.enteredAt.IsZero() {
+		waited += time.Since(call.enteredAt)
 	}
-	return waited, int(call.asked)
+	return waited, int(call.requests)
 }
 
 // leave takes one caller off the call.
 func (call *Call) leave() {
-	if call.left() {
+	if call.removeCaller() {
 		call.end(nil, fmt.Errorf("jasperclient: waiting for a turn: %w", context.Canceled), "")
 	}
 }
 
-// left reports whether the one who left was the last, and nobody else is to end the call.
-func (call *Call) left() bool {
+// removeCaller reports whether the one who left was the last, and nobody else is to end the call.
+func (call *Call) removeCaller() bool {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	call.callers--
-	if call.callers > 0 || !call.sent.IsZero() {
+	if call.callers > 0 || !call.sentAt.IsZero() {
 		return false
 	}
 	call.abandoned = true
-	return call.client.lane.withdraw(call.turn) && !call.over
+	return call.client.lane.withdraw(call.turn) && call.result == nil
 }
 
 // An outlook is what is to come of a call: if it is not over, late says why it will not end before the deadline, nil when
-// it may or there is none, and cause what turns the caller away then, nothing if the call has its turn. moved is closed
+// it may or there is none, and cause what turns the caller away then, nothing if the call has its turn. changed is closed
 // when that changes.
 type outlook struct {
-	over  bool
-	moved <-chan struct{}
-	cause Cause
-	late  error
+	over    bool
+	changed <-chan struct{}
+	cause   Cause
+	late    error
 }
 
 func (call *Call) outlook(deadline time.Time) outlook {
 	call.mu.Lock()
 	defer call.mu.Unlock()
-	if call.over {
+	if call.result != nil {
 		return outlook{over: true}
 	}
-	if call.moved == nil {
-		call.moved = make(chan struct{})
+	if call.changed == nil {
+		call.changed = make(chan struct{})
 	}
-	now := outlook{moved: call.moved}
+	now := outlook{changed: call.changed}
 	if deadline.IsZero() {
 		return now
 	}
 	lane := call.client.lane
-	if pause := time.Until(call.resumes); pause > 0 {
+	if pause := time.Until(call.resumeAt); pause > 0 {
 		now.late = lane.lateAfter(pause, deadline)
 	} else {
 		now.late = lane.late(call.turn, deadline)
 	}
-	if now.late != nil && call.sent.IsZero() {
+	if now.late != nil && call.sentAt.IsZero() {
 		now.cause = causeOf(now.late, CauseDeadline)
 	}
 	now.late = call.because(now.late)
 	return now
 }
 
-// nudge lets the callers look again.
-func (call *Call) nudge() {
+// lockAndWakeWaiters is wakeWaiters for those who do not hold the call's mutex.
+func (call *Call) lockAndWakeWaiters() {
 	call.mu.Lock()
 	defer call.mu.Unlock()
-	call.tell()
+	call.wakeWaiters()
 }
 
-// tell tells the callers that something has changed.
-func (call *Call) tell() {
-	if call.moved != nil {
-		close(call.moved)
-		call.moved = nil
+// wakeWaiters lets the callers that wait look at the call again. The call's mutex must be held.
+func (call *Call) wakeWaiters() {
+	if call.changed != nil {
+		close(call.changed)
+		call.changed = nil
 	}
 }
 
 // because is why the call has no turn: how its last attempt failed says more than that the lane has none in time, but not more
 // than that the client is closed.
 func (call *Call) because(err error) error {
-	if err == nil || call.failed == nil || errors.Is(err, ErrClosed) {
+	if err == nil || call.lastFailure == nil || errors.Is(err, ErrClosed) {
 		return err
 	}
-	return withRetryAfter(call.failed, retryAfterOf(err))
+	return withRetryAfter(call.lastFailure, retryAfterOf(err))
 }

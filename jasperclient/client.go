@@ -123,7 +123,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 	if c.http.Transport == nil {
 		c.http.Transport = newTransport()
 	}
-	c.lane.changed = c.events.Changed
+	c.lane.onChanged = c.events.Changed
 	return c, nil
 }
 
@@ -171,7 +171,7 @@ func (c *Client) BaseURL() string { return c.base.String() }
 func (c *Client) Close() {
 	c.lane.close()
 	c.close()
-	c.lane.riders.Wait()
+	c.lane.goroutines.Wait()
 	c.http.CloseIdleConnections()
 }
 

@@ -56,9 +56,9 @@ func (l *lane) left(deadline time.Time) time.Duration {
 
 // expect is how long a turn that waits has to, when nobody else comes and the pace stays.
 func (l *lane) expect(t *turn) time.Duration {
-	if t.place != nil {
+	if t.refusedElement != nil {
 		ahead := 0 // few: they were under way together
-		for place := l.refused.Front(); place != t.place; place = place.Next() {
+		for element := l.refused.Front(); element != t.refusedElement; element = element.Next() {
 			ahead++
 		}
 		return l.wait(ahead)

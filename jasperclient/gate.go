@@ -22,8 +22,8 @@ type gate struct {
 	reopens  time.Time // for a probe
 }
 
-// shut is why no call may wait now; nil when it may.
-func (g *gate) shut(now time.Time) error {
+// refusal is why no call may wait now; nil when it may.
+func (g *gate) refusal(now time.Time) error {
 	left := g.reopens.Sub(now)
 	if g.reason == nil || left <= 0 {
 		return nil
@@ -40,8 +40,8 @@ func (g *gate) failing() *UnavailableError {
 	return failing
 }
 
-// closed is why the gate is not open, until a probe is answered.
-func (g *gate) closed() ClosedReason {
+// closedReason is why the gate is not open, until a probe is answered.
+func (g *gate) closedReason() ClosedReason {
 	switch {
 	case g.reason == nil:
 		return ""
@@ -54,8 +54,8 @@ func (g *gate) closed() ClosedReason {
 // probing reports whether one call at a time finds out if the reason is gone.
 func (g *gate) probing() bool { return g.reason != nil }
 
-// pass takes in a call's outcome, and reports whether it closes the gate.
-func (g *gate) pass(outcome error, now time.Time) bool {
+// record records a call's outcome and reports whether it closes the gate.
+func (g *gate) record(outcome error, now time.Time) bool {
 	if now.Before(g.reopens) {
 		return false // the call had begun before
 	}

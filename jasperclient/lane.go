@@ -14,8 +14,8 @@ type lane struct {
 	mu         sync.Mutex
 	fair       FairUse
 	pace       pace
-	slowed     time.Time // when a refusal last lengthened the pace
-	updated    time.Time // when the account last got other credentials
+	slowedAt   time.Time // when a refusal last lengthened the pace
+	updatedAt  time.Time // when the account last got other credentials
 	nextTurn   time.Time // before which no call starts
 	lastSent   time.Time // when the last call was
 	quietUntil time.Time // as long as Control Center asked for no call
@@ -25,12 +25,12 @@ type lane struct {
 	gate       gate
 	timer      *time.Timer // wakes the lane at nextTurn
 
-	// granted is the latest turn that was, before and next what nextTurn was and became.
-	granted      *turn
-	before, next time.Time
+	// lastGranted is the latest turn that was granted, the others are what nextTurn was before and after.
+	lastGranted                   *turn
+	nextTurnBefore, nextTurnAfter time.Time
 
-	changed func(LaneState) // is told of the spacing and the gate; nil for nobody
-	told    LaneState       // the last time
+	onChanged    func(LaneState) // is told of the spacing and the gate; nil for nobody
+	lastNotified LaneState       // the last time
 
 	refused     list.List // of *turn: calls that Control Center refused for coming too often
 	interactive queue
@@ -39,9 +39,9 @@ type lane struct {
 	// turn of theirs costs the rest.
 	credit int
 
-	paused map[*turn]*time.Timer // calls that failed, and are not to come again yet
-	closed bool
-	riders sync.WaitGroup // the goroutines of calls; who waits has none
+	paused     map[*turn]*time.Timer // calls that failed, and are not to come again yet
+	stopped    bool
+	goroutines sync.WaitGroup // in which calls go on; a call that waits has none
 }
 
 // A turn is a call's place in the lane, for one attempt. It belongs to the lane's mutex until it is granted.
@@ -50,10 +50,10 @@ type turn struct {
 	holder holder
 	err    error // why there will be no turn
 
-	number int           // orders the turns of one caller
-	queued bool          // it waits in its class's queue
-	place  *list.Element // while it waits among the refused
-	start  time.Time     // when it was granted
+	number         int           // orders the turns of one caller
+	queued         bool          // it waits in its class's queue
+	refusedElement *list.Element // while it waits among the refused
+	start          time.Time     // when it was granted
 }
 
 // A holder of a turn is told, in a goroutine of the lane's, how its wait has ended.
@@ -69,7 +69,7 @@ func newTurn(caller Caller, holder holder) *turn {
 }
 
 // waits reports whether the turn has a place and is not granted yet.
-func (t *turn) waits() bool { return t.queued || t.place != nil }
+func (t *turn) waits() bool { return t.queued || t.refusedElement != nil }
 
 // A rank is where a turn enters.
 type rank int8
@@ -82,7 +82,7 @@ const (
 
 func newLane(fair FairUse) *lane {
 	l := &lane{fair: fair, pace: newPace(fair.spacing()), inFlight: map[*turn]struct{}{}, paused: map[*turn]*time.Timer{}}
-	l.told = l.state()
+	l.lastNotified = l.state()
 	return l
 }
 
@@ -98,12 +98,12 @@ func (l *lane) update(fair FairUse, renewed bool) {
 	}
 	l.fair = fair
 	if renewed {
-		l.updated = time.Now()
+		l.updatedAt = time.Now()
 		if credentialsRefused(l.gate.reason) != nil {
 			l.gate = gate{}
 		}
 	}
-	l.tellChange()
+	l.notifyIfChanged()
 	l.advance()
 }
 
@@ -111,14 +111,14 @@ func (l *lane) update(fair FairUse, renewed bool) {
 func (l *lane) enter(t *turn, at rank) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
+	if l.stopped {
 		return ErrClosed
 	}
-	if err := l.gate.shut(time.Now()); err != nil {
+	if err := l.gate.refusal(time.Now()); err != nil {
 		return err
 	}
 	if at == beforeAll {
-		t.place = l.refused.PushBack(t)
+		t.refusedElement = l.refused.PushBack(t)
 	} else {
 		l.queueOf(t).push(t, at)
 	}
@@ -129,7 +129,7 @@ func (l *lane) enter(t *turn, at rank) error {
 		if excess == t {
 			return t.err
 		}
-		l.riders.Go(excess.holder.wake)
+		l.goroutines.Go(excess.holder.wake)
 	}
 	l.advance()
 	return nil
@@ -139,7 +139,7 @@ func (l *lane) enter(t *turn, at rank) error {
 func (l *lane) pause(t *turn, d time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
+	if l.stopped {
 		return false
 	}
 	l.paused[t] = time.AfterFunc(d, func() {
@@ -147,7 +147,7 @@ func (l *lane) pause(t *turn, d time.Duration) bool {
 		defer l.mu.Unlock()
 		if _, ok := l.paused[t]; ok {
 			delete(l.paused, t)
-			l.riders.Go(t.holder.resume)
+			l.goroutines.Go(t.holder.resume)
 		}
 	})
 	return true
@@ -157,10 +157,10 @@ func (l *lane) pause(t *turn, d time.Duration) bool {
 func (l *lane) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
+	if l.stopped {
 		return
 	}
-	l.closed = true
+	l.stopped = true
 	var paused []*turn
 	for t, timer := range l.paused {
 		timer.Stop()
@@ -182,9 +182,9 @@ func (l *lane) queueOf(t *turn) *queue {
 
 // remove takes out a turn that waits.
 func (l *lane) remove(t *turn) {
-	if t.place != nil {
-		l.refused.Remove(t.place)
-		t.place = nil
+	if t.refusedElement != nil {
+		l.refused.Remove(t.refusedElement)
+		t.refusedElement = nil
 		return
 	}
 	l.queueOf(t).remove(t)
@@ -233,8 +233,8 @@ func (l *lane) withdraw(t *turn) bool {
 		return false
 	}
 	l.end(t)
-	if l.granted == t && l.nextTurn.Equal(l.next) { // no later turn depends on it
-		l.nextTurn = l.before
+	if l.lastGranted == t && l.nextTurn.Equal(l.nextTurnAfter) { // no later turn depends on it
+		l.nextTurn = l.nextTurnBefore
 	}
 	l.advance()
 	return false
@@ -278,12 +278,12 @@ func (l *lane) advance() {
 		l.inFlight[t] = struct{}{}
 		l.sending = t
 		t.start = now
-		l.granted, l.before, l.next = t, l.nextTurn, now.Add(l.pace.spacing)
-		l.nextTurn = l.next
+		l.lastGranted, l.nextTurnBefore, l.nextTurnAfter = t, l.nextTurn, now.Add(l.pace.spacing)
+		l.nextTurn = l.nextTurnAfter
 		if l.gate.probing() {
-			l.tell()
+			l.notify()
 		}
-		l.riders.Go(t.holder.wake)
+		l.goroutines.Go(t.holder.wake)
 	}
 }
 
@@ -344,14 +344,14 @@ func (l *lane) leave(t *turn, outcome error) {
 	}
 	l.end(t)
 	if !unanswered(outcome) {
-		l.took(now.Sub(t.start))
+		l.recordDuration(now.Sub(t.start))
 	}
 	refused := credentialsRefused(outcome) != nil
 	switch {
 	case rateLimited(outcome) != nil:
-		if t.start.After(l.slowed) { // a call from before tells nothing of the pace since
+		if t.start.After(l.slowedAt) { // a call from before tells nothing of the pace since
 			l.pace.refused()
-			l.slowed = now
+			l.slowedAt = now
 		}
 		l.holdUntil(now.Add(l.pace.spacing))
 		l.obey(now.Add(retryAfterOf(outcome)))
@@ -363,16 +363,16 @@ func (l *lane) leave(t *turn, outcome error) {
 	case !refused: // which says nothing of the limit
 		l.pace.answered()
 	}
-	old := refused && t.start.Before(l.updated) // it was the credentials before these
-	if !old && l.gate.pass(outcome, now) {
-		l.turnAllAway(l.gate.shut(now))
+	old := refused && t.start.Before(l.updatedAt) // it was the credentials before these
+	if !old && l.gate.record(outcome, now) {
+		l.turnAllAway(l.gate.refusal(now))
 	}
-	l.tellChange()
+	l.notifyIfChanged()
 	l.advance()
 }
 
-// took takes in how long a call took that was answered.
-func (l *lane) took(call time.Duration) {
+// recordDuration takes in how long a call took that was answered.
+func (l *lane) recordDuration(call time.Duration) {
 	const weight = 8 // of what the average has seen so far
 	if l.typical == 0 {
 		l.typical = call
@@ -405,10 +405,10 @@ func (l *lane) turnAllAway(why error, others ...*turn) {
 	for _, t := range away {
 		t.err = why
 	}
-	defer l.riders.Go(func() { // even when the event panics
+	defer l.goroutines.Go(func() { // even when the event panics
 		for _, t := range away {
 			t.holder.wake()
 		}
 	})
-	l.tellChange()
+	l.notifyIfChanged()
 }

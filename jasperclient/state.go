@@ -40,10 +40,10 @@ func (l *lane) state() LaneState {
 	s := LaneState{
 		Waiting: l.interactive.waiting, WaitingBulk: l.bulk.waiting, InFlight: len(l.inFlight),
 		Spacing: l.pace.spacing, AllowedSpacing: l.pace.base,
-		Closed: l.gate.closed(),
+		Closed: l.gate.closedReason(),
 	}
-	for place := l.refused.Front(); place != nil; place = place.Next() { // few: they were under way together
-		if place.Value.(*turn).caller.Bulk {
+	for element := l.refused.Front(); element != nil; element = element.Next() { // few: they were under way together
+		if element.Value.(*turn).caller.Bulk {
 			s.WaitingBulk++
 		} else {
 			s.Waiting++
@@ -55,19 +55,19 @@ func (l *lane) state() LaneState {
 	return s
 }
 
-// tell tells of the lane, under its mutex, so that what is told last is what is true.
-func (l *lane) tell() {
-	if l.changed != nil {
-		l.told = l.state()
-		l.changed(l.told)
+// notify tells of the lane, under its mutex, so that what is told last is what is true.
+func (l *lane) notify() {
+	if l.onChanged != nil {
+		l.lastNotified = l.state()
+		l.onChanged(l.lastNotified)
 	}
 }
 
-// tellChange tells of the lane if its spacing or its gate is not what was last told.
-func (l *lane) tellChange() {
-	now, told := l.state(), l.told
-	paced := now.Spacing == told.Spacing && now.AllowedSpacing == told.AllowedSpacing
-	if !paced || now.Closed != told.Closed || !now.Reopens.Equal(told.Reopens) {
-		l.tell()
+// notifyIfChanged tells of the lane if its spacing or its gate is not what was last told.
+func (l *lane) notifyIfChanged() {
+	now, last := l.state(), l.lastNotified
+	paced := now.Spacing == last.Spacing && now.AllowedSpacing == last.AllowedSpacing
+	if !paced || now.Closed != last.Closed || !now.Reopens.Equal(last.Reopens) {
+		l.notify()
 	}
 }
