@@ -99,16 +99,25 @@ func (call *Call) reenter() (Cause, error) {
 	return "", nil
 }
 
-// attempt asks Control Center, where there is a turn for it.
-func (call *Call) attempt() (usage *DeviceUsage, cause Cause, _ error) {
+// attempt asks Control Center, if there is a turn for it.
+func (call *Call) attempt() (*DeviceUsage, Cause, error) {
 	call.begin()
 	call.attempts++
 	caller, waited, cause, err := call.send()
 	if err != nil {
 		return nil, cause, err
 	}
+	usage, err := call.ask(caller, waited)
+	return usage, "", err
+}
+
+// errPanicked is the outcome of an attempt that panics.
+var errPanicked error = &UnavailableError{Err: errors.New("a panic")}
+
+// ask asks Control Center in the turn that the call has, and gives the turn back with the outcome.
+func (call *Call) ask(caller Caller, waited time.Duration) (usage *DeviceUsage, _ error) {
 	c, t := call.client, call.turn
-	var outcome error = &UnavailableError{Err: errors.New("a panic")}
+	outcome := errPanicked // unless Client.ask returns
 	defer func() { c.lane.leave(t, outcome) }()
 	ctx, span := c.startSpan(call.ctx, "GET usageInZone", trace.SpanKindClient, time.Now())
 	defer func() {
@@ -119,7 +128,7 @@ func (call *Call) attempt() (usage *DeviceUsage, cause Cause, _ error) {
 	}()
 	c.events.Turn(caller, waited)
 	usage, outcome = c.ask(ctx, call.query, func() { c.lane.sent(t) })
-	return usage, "", outcome
+	return usage, outcome
 }
 
 // errOver is of a turn whose call has ended.

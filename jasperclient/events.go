@@ -52,37 +52,6 @@ func (e Events) complete() Events {
 	return e
 }
 
-// An Outcome is how one attempt of a call ended.
-type Outcome string
-
-// The outcomes of an attempt.
-const (
-	OutcomeOK                 Outcome = "ok"                  // a usage
-	OutcomeRefused            Outcome = "refused"             // by Control Center, for a reason not listed here
-	OutcomeRateLimited        Outcome = "rate_limited"        // refused for coming too often
-	OutcomeCredentialsRefused Outcome = "credentials_refused" // the credentials or the caller's address
-	OutcomeFailed             Outcome = "failed"              // by Control Center's fault or one on the way to it, as a timeout
-	OutcomeInvalid            Outcome = "invalid"             // an answer that cannot be trusted
-)
-
-// outcomeOf is the outcome of an attempt that ended with err. What closes the lane comes first, as in the gate.
-func outcomeOf(err error) Outcome {
-	var invalid *InvalidResponseError
-	switch {
-	case err == nil:
-		return OutcomeOK
-	case credentialsRefused(err) != nil:
-		return OutcomeCredentialsRefused
-	case rateLimited(err) != nil:
-		return OutcomeRateLimited
-	case upstreamFailed(err):
-		return OutcomeFailed
-	case errors.As(err, &invalid):
-		return OutcomeInvalid
-	}
-	return OutcomeRefused
-}
-
 // A Cause is why a caller has no turn.
 type Cause string
 
