@@ -51,7 +51,7 @@ func (c *Client) unavailable(status int, err error) error {
 
 // withoutURL takes the URL, and with it the ICCID, out of an error of net/http.
 func withoutURL(err error) error {
-	if urlErr := (*url.Error)(nil); errors.As(err, &urlErr) {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		return urlErr.Err
 	}
 	return err

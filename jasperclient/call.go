@@ -115,7 +115,7 @@ func (call *Call) outcome(now outlook) (*DeviceUsage, error) {
 		call.turnedAway(now.cause)
 		return nil, now.late
 	}
-	if panicked, ok := call.result.err.(*panicError); ok { //nolint:errorlint // nothing wraps it
+	if panicked, ok := errors.AsType[*panicError](call.result.err); ok {
 		panic(panicked)
 	}
 	call.turnedAway(call.result.cause)

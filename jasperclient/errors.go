@@ -58,8 +58,8 @@ func (e *APIError) Error() string {
 // rateLimited finds the refusal of a call too many, by its code in any HTTP status or by HTTP's own status; nil for
 // another outcome.
 func rateLimited(outcome error) *APIError {
-	var e *APIError
-	if errors.As(outcome, &e) && (e.Code == CodeRateLimitExceeded || e.HTTPStatus == http.StatusTooManyRequests) {
+	e, ok := errors.AsType[*APIError](outcome)
+	if ok && (e.Code == CodeRateLimitExceeded || e.HTTPStatus == http.StatusTooManyRequests) {
 		return e
 	}
 	return nil
@@ -67,16 +67,17 @@ func rateLimited(outcome error) *APIError {
 
 // upstreamFailed reports whether the outcome is Control Center's own fault, or that of something on the way to it.
 func upstreamFailed(outcome error) bool {
-	var refused *APIError
-	var unavailable *UnavailableError
-	return errors.As(outcome, &unavailable) ||
-		(errors.As(outcome, &refused) && (refused.Code == CodeUnknownServerError || refused.HTTPStatus >= http.StatusInternalServerError))
+	if _, ok := errors.AsType[*UnavailableError](outcome); ok {
+		return true
+	}
+	refused, ok := errors.AsType[*APIError](outcome)
+	return ok && (refused.Code == CodeUnknownServerError || refused.HTTPStatus >= http.StatusInternalServerError)
 }
 
 // unanswered reports whether the call ended without a whole answer: by a timeout, or with its connection.
 func unanswered(outcome error) bool {
-	var unavailable *UnavailableError
-	return errors.As(outcome, &unavailable) && !errors.Is(outcome, errPage)
+	_, ok := errors.AsType[*UnavailableError](outcome)
+	return ok && !errors.Is(outcome, errPage)
 }
 
 // worthRetrying reports whether another attempt can mend the outcome. A status of 4xx says that it cannot, whoever sent it.
@@ -86,12 +87,10 @@ func worthRetrying(outcome error) bool {
 }
 
 func httpStatusOf(outcome error) int {
-	var refused *APIError
-	var unavailable *UnavailableError
-	switch {
-	case errors.As(outcome, &refused):
+	if refused, ok := errors.AsType[*APIError](outcome); ok {
 		return refused.HTTPStatus
-	case errors.As(outcome, &unavailable):
+	}
+	if unavailable, ok := errors.AsType[*UnavailableError](outcome); ok {
 		return unavailable.HTTPStatus
 	}
 	return 0
@@ -99,15 +98,13 @@ func httpStatusOf(outcome error) int {
 
 // retryAfterOf is the wait that an error tells, 0 for none.
 func retryAfterOf(err error) time.Duration {
-	var refused *APIError
-	var unavailable *UnavailableError
-	var busy *BusyError
-	switch {
-	case errors.As(err, &refused):
+	if refused, ok := errors.AsType[*APIError](err); ok {
 		return refused.RetryAfter
-	case errors.As(err, &unavailable):
+	}
+	if unavailable, ok := errors.AsType[*UnavailableError](err); ok {
 		return unavailable.RetryAfter
-	case errors.As(err, &busy):
+	}
+	if busy, ok := errors.AsType[*BusyError](err); ok {
 		return busy.Wait
 	}
 	return 0
@@ -115,14 +112,12 @@ func retryAfterOf(err error) time.Duration {
 
 // withRetryAfter is the error with at least so long a wait.
 func withRetryAfter(err error, wait time.Duration) error {
-	var refused *APIError
-	var unavailable *UnavailableError
-	switch {
-	case errors.As(err, &refused):
+	if refused, ok := errors.AsType[*APIError](err); ok {
 		longer := *refused
 		longer.RetryAfter = max(longer.RetryAfter, wait)
 		return &longer
-	case errors.As(err, &unavailable):
+	}
+	if unavailable, ok := errors.AsType[*UnavailableError](err); ok {
 		longer := *unavailable
 		longer.RetryAfter = max(longer.RetryAfter, wait)
 		return &longer
@@ -132,8 +127,8 @@ func withRetryAfter(err error, wait time.Duration) error {
 
 // credentialsRefused finds the refusal of the user name and key, or of the caller's address; nil for another outcome.
 func credentialsRefused(outcome error) *APIError {
-	var e *APIError
-	if !errors.As(outcome, &e) {
+	e, ok := errors.AsType[*APIError](outcome)
+	if !ok {
 		return nil
 	}
 	bare := e.Code == "" && (e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden)

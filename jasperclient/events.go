@@ -65,7 +65,7 @@ const (
 // causeOf is why the lane turned a caller away with err: while it is not open, that is the reason for whatever it refuses;
 // else it is the cause of being busy.
 func causeOf(err error, busy Cause) Cause {
-	if errors.As(err, new(*BusyError)) {
+	if _, ok := errors.AsType[*BusyError](err); ok {
 		return busy
 	}
 	return CauseClosed

@@ -1,6 +1,7 @@
 package jasperclient
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -36,7 +37,7 @@ func (g *gate) refusal(now time.Time) error {
 
 // failing is why the gate is not open where Control Center failed; nil where it refused the credentials, or is open.
 func (g *gate) failing() *UnavailableError {
-	failing, _ := g.reason.(*UnavailableError) //nolint:errorlint // the gate made it itself
+	failing, _ := errors.AsType[*UnavailableError](g.reason)
 	return failing
 }
 

@@ -20,7 +20,6 @@ const (
 
 // outcomeOf is the outcome of an attempt that ended with err. What closes the lane comes first, as in the gate.
 func outcomeOf(err error) Outcome {
-	var invalid *InvalidResponseError
 	switch {
 	case err == nil:
 		return OutcomeOK
@@ -30,7 +29,8 @@ func outcomeOf(err error) Outcome {
 		return OutcomeRateLimited
 	case upstreamFailed(err):
 		return OutcomeFailed
-	case errors.As(err, &invalid):
+	}
+	if _, ok := errors.AsType[*InvalidResponseError](err); ok {
 		return OutcomeInvalid
 	}
 	return OutcomeRefused

@@ -98,8 +98,7 @@ func endAttempt(span trace.Span, number int, outcome error) {
 		if !errors.Is(outcome, ErrClosed) {
 			span.SetAttributes(keyOutcome.String(string(outcomeOf(outcome))))
 		}
-		var refused *APIError
-		if errors.As(outcome, &refused) && refused.Code != "" && len(refused.Code) <= shorterThanAnICCID {
+		if refused, ok := errors.AsType[*APIError](outcome); ok && refused.Code != "" && len(refused.Code) <= shorterThanAnICCID {
 			span.SetAttributes(keyErrorCode.String(string(refused.Code)))
 		}
 		if outcome != nil {
