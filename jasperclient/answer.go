@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// An answer is Control Center's, or that of something in front of it.
+// An answer is Control Center's response, or the response of something in front of it.
 type answer struct {
 	status     int
 	html       bool
@@ -29,7 +29,7 @@ func (c *Client) do(req *http.Request) (*answer, error) {
 	defer func() { _ = resp.Body.Close() }()
 	c.noteStatus(req, resp.StatusCode)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes+1))
-	if err != nil && resp.StatusCode != http.StatusTooManyRequests { // which says all by itself
+	if err != nil && resp.StatusCode != http.StatusTooManyRequests { // a 429 says enough without its body
 		return nil, c.unavailable(resp.StatusCode, err)
 	}
 	return &answer{
@@ -41,7 +41,7 @@ func (c *Client) do(req *http.Request) (*answer, error) {
 	}, nil
 }
 
-// unavailable is err as an [UnavailableError], unless the call failed because the client was closed.
+// unavailable wraps err in an [UnavailableError]; it is [ErrClosed] if the call failed because the client was closed.
 func (c *Client) unavailable(status int, err error) error {
 	if c.open.Err() != nil {
 		return ErrClosed
@@ -49,7 +49,7 @@ func (c *Client) unavailable(status int, err error) error {
 	return &UnavailableError{HTTPStatus: status, Err: withoutURL(err)}
 }
 
-// withoutURL takes the URL, and with it the ICCID, out of an error of net/http.
+// withoutURL removes the URL, and with it the ICCID, from an error of net/http.
 func withoutURL(err error) error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		return urlErr.Err
@@ -57,21 +57,22 @@ func withoutURL(err error) error {
 	return err
 }
 
-// isHTML tells a front proxy's page, whatever its status, from an answer of Control Center.
+// isHTML reports whether the answer is a proxy's page, whatever its status, and not Control Center's JSON.
 func isHTML(header http.Header, body []byte) bool {
 	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	return mediaType == "text/html" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
 }
 
-// maxRetryAfter bounds what a server can ask for by mistake.
+// maxRetryAfter bounds the wait that a server can ask for by mistake.
 const maxRetryAfter = 24 * time.Hour
 
-// retryAfter reads both forms of the header: seconds and a date (RFC 9110, section 10.2.3).
+// retryAfter reads both forms of the Retry-After header: seconds and a date (RFC 9110, section 10.2.3).
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
 	var wait time.Duration
 	const most = int64(maxRetryAfter / time.Second)
-	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // then it is the greatest
+	// Out of range, ParseInt gives the nearest number that is in range.
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		wait = time.Duration(min(max(seconds, 0), most)) * time.Second
 	} else if at, err := http.ParseTime(value); err == nil {
 		wait = at.Sub(now)
@@ -79,7 +80,7 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	return min(max(wait, 0), maxRetryAfter)
 }
 
-// refusal is the answer as an error, nil for an answer that should hold the usage.
+// refusal is the answer as an error; nil if the answer should hold the usage.
 func (a *answer) refusal() error {
 	code, message, refused := errorBody(a.body)
 	switch {

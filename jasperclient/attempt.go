@@ -11,14 +11,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// maxAttempts is how often a call is made whose failure is Control Center's, or comes from calling too often.
+// maxAttempts bounds the attempts of a call that fails upstream or is rate limited.
 const maxAttempts = 3
 
-// firstBackoff bounds the wait before the second attempt, and twice as much that before the third. The wait is random
-// ("full jitter"): those who failed together do not come back together.
+// firstBackoff bounds the wait before the second attempt; before the third, the bound is twice as long. The wait is random
+// ("full jitter"), so that calls that failed together do not come back together.
 const firstBackoff = 500 * time.Millisecond
 
-// A panicError is a panic of the call, which goes on in each of its callers.
+// A panicError carries a panic of the call to each caller that waits for it.
 type panicError struct {
 	value any
 	stack []byte
@@ -26,14 +26,14 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("%v\n%s", e.value, e.stack) }
 
-// endOnPanic is deferred by what goes on with the call.
+// endOnPanic ends the call if the function that defers it panics.
 func (call *Call) endOnPanic() {
 	if value := recover(); value != nil && !call.end(nil, &panicError{value, debug.Stack()}, "") {
-		panic(value) // of the function that is told of the end: a defect that nobody waits for
+		panic(value) // onEnd panicked, and no caller would hear of it
 	}
 }
 
-// wake makes an attempt, now that the call has its turn, or ends the call where there is none. It is the lane's to call.
+// wake makes an attempt, now that the wait for a turn is over. Then the call ends or is tried again. Only the lane calls it.
 func (call *Call) wake() {
 	defer call.endOnPanic()
 	usage, cause, err := call.attempt()
@@ -49,7 +49,7 @@ func (call *Call) wake() {
 	}
 }
 
-// tryAgain puts the call back into the lane after a pause, unless nobody waits for another attempt.
+// tryAgain puts the call back into the lane after a pause, or ends it if there will be no other attempt.
 func (call *Call) tryAgain(err error, at rank, pause time.Duration) {
 	switch {
 	case !call.putBack(err, at, pause):
@@ -59,7 +59,7 @@ func (call *Call) tryAgain(err error, at rank, pause time.Duration) {
 	}
 }
 
-// putBack notes that an attempt failed, and that the next one comes after a pause; it reports false when there will be none.
+// putBack prepares the attempt that follows a failed one. It reports false if nobody waits for it or the lane is stopped.
 func (call *Call) putBack(err error, at rank, pause time.Duration) bool {
 	call.mu.Lock()
 	defer call.mu.Unlock()
@@ -72,7 +72,7 @@ func (call *Call) putBack(err error, at rank, pause time.Duration) bool {
 	return pause == 0 || call.client.lane.pause(call.turn, pause)
 }
 
-// resume puts the call into the lane again.
+// resume puts the call into the lane again, or ends it.
 func (call *Call) resume() {
 	defer call.endOnPanic()
 	if cause, err := call.reenter(); err != nil {
@@ -80,7 +80,7 @@ func (call *Call) resume() {
 	}
 }
 
-// reenter holds the call's lock, so that nothing is told of a turn before this is.
+// reenter holds the call's lock, so that the new turn is not reported before the retry is.
 func (call *Call) reenter() (Cause, error) {
 	call.mu.Lock()
 	defer call.mu.Unlock()
@@ -131,11 +131,11 @@ func (call *Call) ask(caller Caller, waited time.Duration) (usage *DeviceUsage, 
 	return usage, outcome
 }
 
-// errOver is of a turn whose call has ended.
+// errOver is returned for a turn whose call has ended.
 var errOver = errors.New("the call is over")
 
-// send ends the wait for a turn, and notes that Control Center is asked now. It fails when there is no turn, or nobody
-// wants it any more.
+// send ends the wait for a turn and records that Control Center is asked now. It fails if there is no turn, or if no caller
+// needs it any more.
 func (call *Call) send() (caller Caller, waited time.Duration, cause Cause, err error) {
 	call.mu.Lock()
 	defer call.mu.Unlock()
@@ -156,7 +156,7 @@ func (call *Call) send() (caller Caller, waited time.Duration, cause Cause, err 
 		call.sentAt = time.Now()
 		call.requests++
 	}
-	if !call.enteredAt.IsZero() { // it was not in a pause
+	if !call.enteredAt.IsZero() { // the call was not in a pause
 		waited = time.Since(call.enteredAt)
 		_, span := call.client.startSpan(call.ctx, "lane wait", trace.SpanKindInternal, call.enteredAt)
 		endWait(span, int(call.attempts), caller, cause)
@@ -165,7 +165,7 @@ func (call *Call) send() (caller Caller, waited time.Duration, cause Cause, err 
 	return caller, waited, cause, err
 }
 
-// begin starts the call's span where that is not done yet, as of when the call began: while it waits, the call has none.
+// begin starts the call's span, dated back to the call's start, unless there is one: a call in its first wait has no span.
 func (call *Call) begin() {
 	if call.span == nil {
 		ctx := callContext{Context: call.client.open, started: call.ctx}
@@ -173,7 +173,7 @@ func (call *Call) begin() {
 	}
 }
 
-// end tells the outcome; it reports false when another one is told.
+// end gives the outcome to onEnd and then to the callers. It reports false if the call has another outcome already.
 func (call *Call) end(usage *DeviceUsage, err error, cause Cause) bool {
 	call.mu.Lock()
 	ending, sent := call.ending, call.sentAt
@@ -202,7 +202,7 @@ type callContext struct {
 
 // Value implements [context.Context].
 func (c callContext) Value(key any) any {
-	if value := c.Context.Value(key); value != nil { // package context looks here for how to end what is made of this one
+	if value := c.Context.Value(key); value != nil { // package context finds the parent here, whose end derived contexts follow
 		return value
 	}
 	return c.started.Value(key)

@@ -10,52 +10,52 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A Call is one question on its way to Control Center, shared by all callers who wait for it. When all of them have left,
-// it gives up its place in the lane; once it is under way it goes on, because its turn is spent.
+// A Call is one question to Control Center, shared by all callers that wait for the answer. When all of them have left, the
+// call gives up its place in the lane; if it is under way, it goes on, because its turn is spent.
 //
-// While it waits it has no goroutine: the lane wakes it.
+// A call that waits has no goroutine: the lane wakes it.
 type Call struct {
 	client *Client
 	query  UsageQuery
 	onEnd  func(usage *DeviceUsage, sent time.Time, err error)
 
-	// These belong to whoever goes on with the call: one goroutine at a time.
-	ctx      context.Context // of the call's span, once there is one; before, that which it was started with
+	// These belong to the goroutine that works on the call: one at a time.
+	ctx      context.Context // what Start got; once the call has a span, the span's context
 	span     trace.Span
-	attempts int8 // with those that had no turn
+	attempts int8 // including attempts that had no turn
 
 	mu          sync.Mutex
-	callers     int32         // who have not left
+	callers     int32         // that have not left
 	requests    int32         // how often Control Center was asked
-	abandoned   bool          // all have, and it is not under way
-	ending      bool          // the outcome is being told
-	rank        rank          // where the next one enters
-	turn        *turn         // of the present attempt, or of the next
-	enteredAt   time.Time     // when the wait for the turn began; zero while there is none
-	waited      time.Duration // for the turns before
-	sentAt      time.Time     // when it was; zero while it is not
-	lastFailure error         // how the last attempt failed
-	resumeAt    time.Time     // when the wait before the next attempt ends
-	changed     chan struct{} // closed when the call is over, or a failure changes when it may be; nil while nobody waits for that
+	abandoned   bool          // all callers have left, before the call was under way
+	ending      bool          // end has begun
+	rank        rank          // where the next attempt enters the lane
+	turn        *turn         // of the present attempt or, after a failure, of the next
+	enteredAt   time.Time     // when the wait for a turn began; zero if the call does not wait for one
+	waited      time.Duration // in all, in earlier waits for a turn
+	sentAt      time.Time     // when the present attempt asked Control Center; zero if it has not yet
+	lastFailure error         // of the last attempt that failed
+	resumeAt    time.Time     // when the pause before the next attempt ends
+	changed     chan struct{} // closed when waiting callers must look again; nil while none waits
 
-	result *result // nil until the call is over: a call that waits needs no room for it
+	result *result // nil until the call has ended: a call that waits needs no room for it
 }
 
-// A result is what a call came to.
+// A result is how a call ended.
 type result struct {
 	usage *DeviceUsage
 	err   error
-	cause Cause // why the lane turned the call away; empty where it did not
+	cause Cause // why the lane turned the call away; empty if it did not
 }
 
 // Start puts a question into the lane for a caller. Each Start that succeeds, and each [Call.Join] that reports true,
-// needs exactly one [Call.Wait]. It fails with a [QueryError]; with a [BusyError] where there is no place to wait; with
-// what closed the lane, an [UnavailableError] or an [APIError] for refused credentials; or with [ErrClosed].
+// needs exactly one [Call.Wait]. Start fails with a [QueryError]; with a [BusyError] if there is no place to wait; with the
+// error that closed the lane, an [UnavailableError] or an [APIError] for refused credentials; or with [ErrClosed].
 //
-// Of ctx the values alone go along, as a trace to which the call belongs: the call can have other callers when it ends.
+// Only ctx's values are used, such as its trace, and not its end: by then others may wait for the call.
 //
-// When the call ends, onEnd, unless it is nil, gets the outcome before any caller does, and must not block. It is also told
-// when Control Center was asked, the zero time where it was not. Start and Join do not call it, the last Wait may.
+// When the call ends, onEnd, unless it is nil, gets the outcome before any caller does. It must not block. sent is when
+// Control Center was asked, the zero time if it was not. Start and Join do not call onEnd; the last Wait may.
 func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, onEnd func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
 	q, err := q.valid()
 	if err != nil {
@@ -73,8 +73,8 @@ func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, onEnd f
 	return call, nil
 }
 
-// Join lets another caller share the call, who has to [Call.Wait] for it. It reports false, and the caller does not, when
-// the call has ended or was given up, or when Control Center was asked more than maxAge ago: the answer can be that old.
+// Join adds a caller, who must then [Call.Wait]. It reports false, and adds nobody, when the call has ended or was given up,
+// when the client is closed, or when Control Center was asked more than maxAge ago: the answer can be that old.
 func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
 	call.mu.Lock()
 	defer call.mu.Unlock()
@@ -87,13 +87,13 @@ func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
 	return true
 }
 
-// Wait waits for the answer until ctx ends. It fails at once when the turn is expected too late for ctx's deadline, and
-// just before the deadline when others came first. The package's documentation lists its errors. A panic of the client's
-// transport goes on in each Wait.
+// Wait waits for the answer until ctx ends. It fails at once if the turn is expected too late for ctx's deadline, and just
+// before the deadline if other calls went first. The package's documentation lists its errors. A panic of the client's
+// transport becomes a panic of each Wait.
 func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 	defer call.leave()
 	deadline, ok := ctx.Deadline()
-	if ok { // at the last moment: others may have come first, or the lane has slowed down
+	if ok { // look again at the last moment: other calls may have gone first, or the lane has slowed down
 		defer time.AfterFunc(time.Until(deadline)-minCall, call.lockAndWakeWaiters).Stop()
 	}
 	for {
@@ -109,7 +109,7 @@ func (call *Call) Wait(ctx context.Context) (*DeviceUsage, error) {
 	}
 }
 
-// outcome is what a caller gets.
+// outcome is what Wait returns.
 func (call *Call) outcome(now outlook) (*DeviceUsage, error) {
 	if now.late != nil {
 		call.turnedAway(now.cause)
@@ -122,9 +122,9 @@ func (call *Call) outcome(now outlook) (*DeviceUsage, error) {
 	return call.result.usage, call.result.err
 }
 
-// Progress is how long the call has waited for its turns so far, which its pauses after a failure are not part of, and how
-// often Control Center was asked. It is the call's, whenever a caller joined.
-func (call *Call) Progress() (waited time.Duration, asked int) {
+// Progress is how long the call has waited for its turns so far, without the pauses after failures, and how often Control
+// Center was asked. Both are counted from the start of the call, even for a caller that joined later.
+func (call *Call) Progress() (waited time.Duration, requests int) {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	waited = call.waited
@@ -134,14 +134,14 @@ func (call *Call) Progress() (waited time.Duration, asked int) {
 	return waited, int(call.requests)
 }
 
-// leave takes one caller off the call.
+// leave removes a caller, and ends the call if nobody else will.
 func (call *Call) leave() {
 	if call.removeCaller() {
 		call.end(nil, fmt.Errorf("jasperclient: waiting for a turn: %w", context.Canceled), "")
 	}
 }
 
-// removeCaller reports whether the one who left was the last, and nobody else is to end the call.
+// removeCaller removes a caller and reports whether it was the last, so that leave must end the call.
 func (call *Call) removeCaller() bool {
 	call.mu.Lock()
 	defer call.mu.Unlock()
@@ -153,14 +153,12 @@ func (call *Call) removeCaller() bool {
 	return call.client.lane.withdraw(call.turn) && call.result == nil
 }
 
-// An outlook is what is to come of a call: if it is not over, late says why it will not end before the deadline, nil when
-// it may or there is none, and cause what turns the caller away then, nothing if the call has its turn. changed is closed
-// when that changes.
+// An outlook is what a caller can expect of a call.
 type outlook struct {
-	over    bool
-	changed <-chan struct{}
-	cause   Cause
-	late    error
+	over    bool            // the call has ended, and the rest is not set
+	changed <-chan struct{} // closed when the caller must look again
+	late    error           // why the call will not end before the deadline; nil if it may, or there is no deadline
+	cause   Cause           // why a caller whose call is late is turned away; empty if the call has its turn
 }
 
 func (call *Call) outlook(deadline time.Time) outlook {
@@ -189,14 +187,14 @@ func (call *Call) outlook(deadline time.Time) outlook {
 	return now
 }
 
-// lockAndWakeWaiters is wakeWaiters for those who do not hold the call's mutex.
+// lockAndWakeWaiters is wakeWaiters for code that does not hold the call's mutex.
 func (call *Call) lockAndWakeWaiters() {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	call.wakeWaiters()
 }
 
-// wakeWaiters lets the callers that wait look at the call again. The call's mutex must be held.
+// wakeWaiters makes the callers that wait look at the call again. The call's mutex must be held.
 func (call *Call) wakeWaiters() {
 	if call.changed != nil {
 		close(call.changed)
@@ -204,8 +202,7 @@ func (call *Call) wakeWaiters() {
 	}
 }
 
-// because is why the call has no turn: how its last attempt failed says more than that the lane has none in time, but not more
-// than that the client is closed.
+// because prefers the last attempt's failure over err, which only says that there is no turn, unless the client is closed.
 func (call *Call) because(err error) error {
 	if err == nil || call.lastFailure == nil || errors.Is(err, ErrClosed) {
 		return err

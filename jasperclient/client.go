@@ -40,18 +40,18 @@ type Client struct {
 	events    Events
 	tracer    trace.Tracer // nil for no spans
 
-	open  context.Context // until Close
+	open  context.Context // ends with Close
 	close context.CancelFunc
 
 	mu sync.Mutex
-	// credentials live in a closure, where formatting a Client cannot reach them.
+	// credentials is a closure, so that formatting a Client cannot show them.
 	credentials func() Credentials
 }
 
-// An Option changes a [Client] that [New] makes. New fails when its value is impossible.
+// An Option configures a [Client]. [New] fails if an option's value is impossible.
 type Option func(*Client) error
 
-// WithTransport sends the calls through rt in place of a transport with http.DefaultTransport's settings.
+// WithTransport sends the calls through rt instead of a transport with http.DefaultTransport's settings.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *Client) error {
 		if rt == nil {
@@ -62,7 +62,7 @@ func WithTransport(rt http.RoundTripper) Option {
 	}
 }
 
-// WithTimeout bounds each attempt of a call, from connecting to the answer's last byte, in place of 30 seconds.
+// WithTimeout bounds each attempt of a call, from connecting to the answer's last byte, instead of 30 seconds.
 func WithTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d <= 0 {
@@ -73,7 +73,7 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// WithFairUse says what the account is allowed, in place of [DefaultFairUse].
+// WithFairUse says what the account is allowed, instead of [DefaultFairUse].
 func WithFairUse(fair FairUse) Option {
 	return func(c *Client) error {
 		if err := fair.check(); err != nil {
@@ -96,7 +96,7 @@ func WithUserAgent(name string) Option {
 }
 
 // New makes a client of the Control Center at baseURL, such as https://rws-jpotest.jasper.com, with or without the
-// final /rws/api/v1. Credentials travel with every call, so plain http is taken for loopback addresses alone.
+// final /rws/api/v1. Credentials are sent with every call, so plain http is accepted for loopback addresses only.
 func New(baseURL string, credentials Credentials, opts ...Option) (*Client, error) {
 	base, err := parseBaseURL(baseURL)
 	if err != nil {
@@ -131,9 +131,9 @@ func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) })
 }
 
-// newTransport has the settings of http.DefaultTransport, and connections of its own for Close to let go of. For a few
-// calls at once HTTP/2 brings nothing, and it would send the body of nothing as a frame. It keeps every connection for the
-// next call, not two: the lane lets no more be made than the account allows calls at once, and Update can change that.
+// newTransport has the settings of http.DefaultTransport, but its own connections, which Close can close. It uses HTTP/1
+// only: for a few calls at once HTTP/2 gains nothing, and it would send the empty body as a frame. It keeps all idle
+// connections, not only two: the lane limits their number to the calls in flight, and Update can change that limit.
 func newTransport() http.RoundTripper {
 	if transport, ok := http.DefaultTransport.(*http.Transport); ok {
 		transport = transport.Clone()
@@ -142,15 +142,14 @@ func newTransport() http.RoundTripper {
 		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, math.MaxInt
 		return transport
 	}
-	return http.DefaultTransport // the program has set another one, and means it
+	return http.DefaultTransport // the program has replaced it on purpose
 }
 
-// followNone leaves the redirect as the answer: the credentials stay with the host they are for, and one question stays
-// one call.
+// followNone makes a redirect the answer: the credentials stay with their host, and one question stays one call.
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Update gives the account, which stays the same one, other credentials and another fair use. Calls that wait keep their
-// places, and a lane that closed because the old credentials were refused opens for others, but not for the same ones.
+// Update changes the credentials and the fair use; the account must stay the same. Calls that wait keep their places. A lane
+// that closed because the old credentials were refused opens if the new ones differ.
 func (c *Client) Update(credentials Credentials, fair FairUse) error {
 	if err := errors.Join(credentials.check(), fair.check()); err != nil {
 		return err
@@ -163,11 +162,10 @@ func (c *Client) Update(credentials Credentials, fair FairUse) error {
 	return nil
 }
 
-// BaseURL is where the API is: two clients of one BaseURL and user name are of the same account.
+// BaseURL is the URL of the API. Two clients with the same BaseURL and user name ask the same account.
 func (c *Client) BaseURL() string { return c.base.String() }
 
-// Close ends every call there is, and lets go of the connections. These calls, and those that come later, fail with
-// [ErrClosed].
+// Close ends all calls and closes the connections. These calls and all later ones fail with [ErrClosed].
 func (c *Client) Close() {
 	c.lane.close()
 	c.close()
@@ -178,7 +176,7 @@ func (c *Client) Close() {
 func parseBaseURL(raw string) (*url.URL, error) {
 	base, err := url.Parse(raw)
 	if err != nil {
-		// The error of url.Parse repeats the URL, and with it a password written into it.
+		// The error of url.Parse repeats the URL, and a password that is in it.
 		return nil, errors.New("jasperclient: the base URL cannot be read; give one like https://rws-jpotest.jasper.com")
 	}
 	switch {
@@ -212,14 +210,14 @@ func (c *Client) UsageInZone(ctx context.Context, q UsageQuery) (*DeviceUsage, e
 	return call.Wait(ctx)
 }
 
-// sentOnce is a body of nothing. A GET without a body net/http sends again by itself when a connection that it had used
-// before breaks, which would be a call that the lane does not know of.
+// sentOnce is an empty body that is not nil: net/http repeats a GET without a body by itself when a reused connection
+// breaks, and the lane would not know of that call.
 type sentOnce struct{}
 
 // Read implements io.Reader.
 func (sentOnce) Read([]byte) (int, error) { return 0, io.EOF }
 
-// ask makes one attempt of a call, and tells when it is sent. Its ctx ends with the client.
+// ask makes one attempt of a call, and calls sent when the request is written. Its ctx ends with the client.
 func (c *Client) ask(ctx context.Context, q UsageQuery, sent func()) (*DeviceUsage, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -264,7 +262,7 @@ func (c *Client) usageURL(q UsageQuery) string {
 		query.Set("zone", q.Zone)
 	}
 	u := c.base.JoinPath("devices", string(q.ICCID), "usageInZone")
-	// The vendor's examples write a space as %20, and only some servers read + as one.
+	// The vendor's examples write a space as %20, and only some servers read + as a space.
 	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
 	return u.String()
 }

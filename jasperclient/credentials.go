@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Credentials are a Control Center user and its API key. Formatted or marshalled they show the user name alone.
+// Credentials are a Control Center user and its API key. Formatted or marshalled, they show only the user name.
 type Credentials struct {
 	Username string // without a colon
 	APIKey   string // the user's API key, not its password

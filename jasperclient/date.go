@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Date is a calendar day, which a billing cycle holds in the account's time zone. The zero Date is no day.
+// A Date is a calendar day, such as a day of a billing cycle in the account's time zone. The zero Date is not a day.
 type Date struct {
 	Year  int // 1 to 9999
 	Month time.Month
@@ -34,7 +34,7 @@ func (d Date) String() string {
 	return d.utc().Format(time.DateOnly)
 }
 
-// IsZero reports whether d is no day.
+// IsZero reports whether d is the zero Date.
 func (d Date) IsZero() bool {
 	return d == Date{}
 }
@@ -43,7 +43,7 @@ func (d Date) utc() time.Time {
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
 }
 
-// The time zones farthest from UTC: a calendar day begins at UTC+14 and ends at UTC-12.
+// The time zones farthest from UTC: a calendar day begins first at UTC+14 and ends last at UTC-12.
 const (
 	easternmost = 14 * time.Hour
 	westernmost = 12 * time.Hour

@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decodeUsage reads the body of an answer that is no refusal.
+// decodeUsage reads the body of an answer that is not a refusal.
 func decodeUsage(body []byte) (*DeviceUsage, error) {
 	if !utf8.Valid(body) {
 		return nil, errors.New("it is not UTF-8")
@@ -41,7 +41,7 @@ func decodeUsage(body []byte) (*DeviceUsage, error) {
 
 var usageFields = []string{"iccid", "timeStamp", "cycleStartDate", "cycleEndDate", "deviceCycleUsageInZones"}
 
-// readUsage reads the answer, its ICCID as it stands there.
+// readUsage reads the answer without checking it; the ICCID stays as it is written.
 func readUsage(dec *jsontext.Decoder) (*DeviceUsage, error) {
 	usage := &DeviceUsage{NoUsage: NoUsageMissing}
 	err := readFields(dec, usageFields, func(field string) (err error) {
@@ -68,17 +68,17 @@ func readUsage(dec *jsontext.Decoder) (*DeviceUsage, error) {
 	return usage, err
 }
 
-// answers says why usage is no answer to q, nil when it is one.
+// answers says why the usage does not answer q; nil if it does.
 func (u *DeviceUsage) answers(q UsageQuery) error {
 	if u.ICCID != q.ICCID {
 		return errors.New("it is for another device")
 	}
-	// The end is the cycle's last second.
+	// CycleEnd is the cycle's last second.
 	if !q.CycleStartDate.IsZero() && !q.CycleStartDate.overlaps(u.CycleStart, u.CycleEnd.Add(time.Second)) {
 		return fmt.Errorf("its billing cycle, %s to %s, does not hold %s",
 			u.CycleStart.Format(time.RFC3339), u.CycleEnd.Format(time.RFC3339), q.CycleStartDate)
 	}
-	// Whether Control Center regards letter case in a filter is unknown; the answer shows the name that it has.
+	// It is unknown whether letter case matters in Control Center's filters; the answer has the names as it spells them.
 	for _, plan := range u.RatePlans {
 		if q.RatePlan != "" && !strings.EqualFold(plan.RatePlan, q.RatePlan) {
 			return fmt.Errorf("it has the rate plan %q where %q was asked for", plan.RatePlan, q.RatePlan)
@@ -92,13 +92,13 @@ func (u *DeviceUsage) answers(q UsageQuery) error {
 	return nil
 }
 
-// errorCode is what a code looks like: what does not is no code, but still a refusal.
+// errorCode is the form of a code. Any other text is not used as a code, but is still a refusal.
 var errorCode = regexp.MustCompile(`^[0-9A-Za-z_-]{1,32}$`)
 
 // maxMessage bounds the vendor's text, which goes into errors and logs.
 const maxMessage = 1000
 
-// errorBody finds the code and text of an error's body, and whether it has an errorCode at all.
+// errorBody finds the code and the text in an error's body, and reports whether there is an errorCode at all.
 func errorBody(body []byte) (code Code, message string, refused bool) {
 	dec := newDecoder(body)
 	var text string
@@ -118,7 +118,7 @@ func errorBody(body []byte) (code Code, message string, refused bool) {
 		}
 		return nil
 	})
-	if err != nil { // a body that cannot be read has no code: its HTTP status must do
+	if err != nil { // a body that cannot be read has no code: the HTTP status must do
 		return "", "", false
 	}
 	if errorCode.MatchString(text) {

@@ -2,7 +2,7 @@ package jasperclient
 
 import "time"
 
-// enter gives the turn a place, and fails where the lane is closed or has none.
+// enter gives the turn a place. It fails if the lane is closed or full.
 func (l *lane) enter(t *turn, at rank) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -30,7 +30,7 @@ func (l *lane) enter(t *turn, at rank) error {
 	return nil
 }
 
-// pause lets the call of the turn, which has no place, come again after a while; it reports false when the lane is closed.
+// pause resumes the call of the turn, which has no place, after a while. It reports false if the lane is stopped.
 func (l *lane) pause(t *turn, d time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,8 +48,8 @@ func (l *lane) pause(t *turn, d time.Duration) bool {
 	return true
 }
 
-// raise gives a turn to a caller who joins its call, if the turn or the one after a pause is earlier then: from bulk to
-// interactive, or into a shorter line.
+// raise gives a turn to a joining caller if that is earlier: from bulk to interactive, or into a shorter line. A turn that
+// does not wait is raised too, for the call's next attempt.
 func (l *lane) raise(t *turn, caller Caller) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,7 +66,7 @@ func (l *lane) raise(t *turn, caller Caller) {
 	}
 }
 
-// sooner reports whether the turn is earlier as the caller's.
+// sooner reports whether the turn would be earlier if it were the caller's.
 func (l *lane) sooner(t *turn, caller Caller) bool {
 	switch {
 	case t.caller.Bulk == caller.Bulk:
@@ -78,8 +78,8 @@ func (l *lane) sooner(t *turn, caller Caller) bool {
 	return false
 }
 
-// withdraw takes out a turn that its call no longer needs, and gives it back when it came in the same moment. It reports
-// whether the turn waited or paused: then its holder is not told anything more.
+// withdraw takes out a turn that its call no longer needs, and gives it back if it was granted in the same moment. It reports
+// whether the turn waited or paused: then its holder is not called any more.
 func (l *lane) withdraw(t *turn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

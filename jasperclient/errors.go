@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// A Code is the errorCode of Control Center's answer. Codes that are not listed here are normal.
+// A Code is the errorCode of Control Center's answer. Expect codes that are not listed here.
 type Code string
 
-// The codes of the vendor's page.
+// The codes that the vendor's page lists.
 const (
 	CodeInvalidCredentials       Code = "10000001" // also when the caller's address is outside the allowed range
 	CodeInvalidDateFormat        Code = "10000012"
@@ -24,7 +24,7 @@ const (
 	CodeUnknownServerError       Code = "30000001"
 )
 
-// Codes that any function of Control Center can answer, seen by several clients in use.
+// Codes that any function of Control Center can answer with: several clients in use have seen them.
 const (
 	CodeInvalidICCID        Code = "10000021"
 	CodeRoleLacksAccess     Code = "10000030"
@@ -36,7 +36,7 @@ const (
 
 // An APIError is Control Center's refusal.
 type APIError struct {
-	// Code is the answer's errorCode; empty where it has none, as in the 401 to a call without credentials.
+	// Code is the answer's errorCode; empty if it has none, as in the 401 to a call without credentials.
 	Code Code
 	// HTTPStatus is the status of the answer. It can be a success: a body with an errorCode is an error whatever its
 	// status.
@@ -44,7 +44,7 @@ type APIError struct {
 	// Message is the vendor's text, for people: never match on it.
 	Message string
 	// RetryAfter is how long to wait before asking again: the answer's Retry-After, which Control Center is not known to
-	// send, or, where that is longer, until the lane has a turn; 0 where neither is known.
+	// send, or the time until the lane has a turn, if that is longer; 0 if neither is known.
 	RetryAfter time.Duration
 }
 
@@ -55,8 +55,8 @@ func (e *APIError) Error() string {
 	return fmt.Sprintf("control center: error %s (HTTP status %d): %s", e.Code, e.HTTPStatus, e.Message)
 }
 
-// rateLimited finds the refusal of a call too many, by its code in any HTTP status or by HTTP's own status; nil for
-// another outcome.
+// rateLimited finds the refusal of a call that came too often, by its code under any HTTP status or by HTTP's own status;
+// nil for any other outcome.
 func rateLimited(outcome error) *APIError {
 	e, ok := errors.AsType[*APIError](outcome)
 	if ok && (e.Code == CodeRateLimitExceeded || e.HTTPStatus == http.StatusTooManyRequests) {
@@ -65,7 +65,7 @@ func rateLimited(outcome error) *APIError {
 	return nil
 }
 
-// upstreamFailed reports whether the outcome is Control Center's own fault, or that of something on the way to it.
+// upstreamFailed reports whether the outcome is the fault of Control Center or of something on the way to it.
 func upstreamFailed(outcome error) bool {
 	if _, ok := errors.AsType[*UnavailableError](outcome); ok {
 		return true
@@ -74,13 +74,13 @@ func upstreamFailed(outcome error) bool {
 	return ok && (refused.Code == CodeUnknownServerError || refused.HTTPStatus >= http.StatusInternalServerError)
 }
 
-// unanswered reports whether the call ended without a whole answer: by a timeout, or with its connection.
+// unanswered reports whether the call ended without a complete answer: by a timeout, or because its connection broke.
 func unanswered(outcome error) bool {
 	_, ok := errors.AsType[*UnavailableError](outcome)
 	return ok && !errors.Is(outcome, errPage)
 }
 
-// worthRetrying reports whether another attempt can mend the outcome. A status of 4xx says that it cannot, whoever sent it.
+// worthRetrying reports whether another attempt can succeed. A status of 4xx says that it cannot, whoever sent it.
 func worthRetrying(outcome error) bool {
 	status := httpStatusOf(outcome)
 	return upstreamFailed(outcome) && (status < 400 || status > 499)
@@ -96,7 +96,7 @@ func httpStatusOf(outcome error) int {
 	return 0
 }
 
-// retryAfterOf is the wait that an error tells, 0 for none.
+// retryAfterOf is how long to wait according to an error; 0 if it does not say.
 func retryAfterOf(err error) time.Duration {
 	if refused, ok := errors.AsType[*APIError](err); ok {
 		return refused.RetryAfter
@@ -110,7 +110,7 @@ func retryAfterOf(err error) time.Duration {
 	return 0
 }
 
-// withRetryAfter is the error with at least so long a wait.
+// withRetryAfter is the error, saying to wait at least so long.
 func withRetryAfter(err error, wait time.Duration) error {
 	if refused, ok := errors.AsType[*APIError](err); ok {
 		longer := *refused
@@ -125,7 +125,7 @@ func withRetryAfter(err error, wait time.Duration) error {
 	return err
 }
 
-// credentialsRefused finds the refusal of the user name and key, or of the caller's address; nil for another outcome.
+// credentialsRefused finds the refusal of the user name and key, or of the caller's address; nil for any other outcome.
 func credentialsRefused(outcome error) *APIError {
 	e, ok := errors.AsType[*APIError](outcome)
 	if !ok {
@@ -140,8 +140,8 @@ func credentialsRefused(outcome error) *APIError {
 
 var dateInText = regexp.MustCompile(`\b\d{4}-\d{2}-\d{2}\b`)
 
-// EarliestCycleStartDate is the earliest day that Control Center takes, which it tells in the text of
-// [CodeCycleStartDateOutOfRange] alone; false where there is none.
+// EarliestCycleStartDate is the earliest day that Control Center accepts. Only the text of a
+// [CodeCycleStartDateOutOfRange] says it; false if this one does not.
 func (e *APIError) EarliestCycleStartDate() (Date, bool) {
 	if e.Code != CodeCycleStartDateOutOfRange {
 		return Date{}, false
@@ -150,30 +150,30 @@ func (e *APIError) EarliestCycleStartDate() (Date, bool) {
 	return date, err == nil
 }
 
-// ErrClosed is the error of calls of a closed [Client].
+// ErrClosed is the error of the calls of a closed [Client].
 var ErrClosed = errors.New("jasperclient: the client is closed")
 
-// An UnavailableError means that Control Center could not be reached, broke off, that something in front of it answered in
-// its place (an HTML page), or that it was not asked because it failed again and again.
+// An UnavailableError means that Control Center could not be reached or broke off, that something in front of it answered in
+// its place (an HTML page), or that it was not asked because it had failed again and again.
 type UnavailableError struct {
-	// HTTPStatus is the status of the answer; 0 where there was none.
+	// HTTPStatus is the status of the answer; 0 if there was none.
 	HTTPStatus int
-	// RetryAfter is how long to wait before asking again: the answer's Retry-After or, where that is longer, until the lane
-	// has a turn or opens; 0 where neither is known.
+	// RetryAfter is how long to wait before asking again: the answer's Retry-After, or the time until the lane has a turn or
+	// opens, if that is longer; 0 if neither is known.
 	RetryAfter time.Duration
 	// Err is what went wrong.
 	Err error
 }
 
-// errPage is what an UnavailableError wraps where a whole answer came, but not Control Center's.
+// errPage is wrapped by the UnavailableError for a complete answer that is not Control Center's.
 var errPage = errors.New("an HTML page in place of JSON")
 
 func (e *UnavailableError) Error() string { return "control center unavailable: " + e.Err.Error() }
 
-// Unwrap gives what went wrong.
+// Unwrap returns Err.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// An InvalidResponseError means that Control Center's answer cannot be trusted, so that nothing of it is used.
+// An InvalidResponseError means that Control Center's answer cannot be trusted, so that nothing in it is used.
 type InvalidResponseError struct {
 	// HTTPStatus is the status of the answer.
 	HTTPStatus int
@@ -185,13 +185,13 @@ func (e *InvalidResponseError) Error() string {
 	return "control center's answer cannot be trusted: " + e.Err.Error()
 }
 
-// Unwrap gives what is wrong with the answer.
+// Unwrap returns Err.
 func (e *InvalidResponseError) Unwrap() error { return e.Err }
 
-// A BusyError means that Control Center was not asked: the account has no turn for the caller before its deadline, no
-// place to wait for one, or the call had to give its place to a caller with fewer.
+// A BusyError means that Control Center was not asked: the account has no turn for the caller before its deadline or no
+// place to wait for a turn, or the call had to give its place to a caller with fewer calls.
 type BusyError struct {
-	// Wait is when a turn is expected.
+	// Wait is the time until a turn is expected.
 	Wait time.Duration
 }
 
@@ -203,11 +203,11 @@ func (e *BusyError) Error() string {
 type QueryError struct {
 	// Field is the field of [UsageQuery] at fault.
 	Field string
-	// Err is the value's fault.
+	// Err is what is wrong with the value.
 	Err error
 }
 
 func (e *QueryError) Error() string { return fmt.Sprintf("query's %s: %v", e.Field, e.Err) }
 
-// Unwrap gives the value's fault.
+// Unwrap returns Err.
 func (e *QueryError) Unwrap() error { return e.Err }

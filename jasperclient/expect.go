@@ -2,36 +2,36 @@ package jasperclient
 
 import "time"
 
-// minCall is the time that a call takes at least, as far as deadlines are concerned: who has less left than this gets no
-// turn out of waiting.
+// minCall is the shortest time that a call is expected to take: a caller with less time left before its deadline gains
+// nothing by waiting.
 const minCall = 50 * time.Millisecond
 
-// late says why a call will not end before the deadline, as things stand now: its turn comes too late, or at the last
-// moment it still probes a Control Center that fails; nil when it may.
+// late says why a call will not end before the deadline, as things stand now: its turn comes too late, or it still probes a
+// failing Control Center at the last moment. It is nil if the call may end in time.
 func (l *lane) late(t *turn, deadline time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	left := l.left(deadline)
 	if _, underWay := l.inFlight[t]; underWay && l.gate.failing() != nil && left <= 0 {
-		return l.noTurn(l.pace.spacing) // the call fails as those before it did
+		return l.noTurn(l.pace.spacing) // the call is taken to fail like the calls before it
 	}
 	if !t.waits() {
 		return nil
 	}
-	if left > 0 && l.wait(l.waiting()-1) <= left { // even the last of all comes in time
+	if left > 0 && l.wait(l.waiting()-1) <= left { // even the last turn comes in time
 		return nil
 	}
 	wait := l.expect(t)
 	if left > 0 && wait <= left {
 		return nil
 	}
-	if wait == 0 { // the call under way takes longer than calls do
+	if wait == 0 { // the call under way takes longer than calls usually do
 		wait = l.pace.spacing
 	}
 	return l.noTurn(wait)
 }
 
-// lateAfter says the same of a call that comes back to the lane, at the head of it, after a pause.
+// lateAfter is [lane.late] for a call that re-enters at the head of the lane after a pause.
 func (l *lane) lateAfter(pause time.Duration, deadline time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,7 +41,7 @@ func (l *lane) lateAfter(pause time.Duration, deadline time.Time) error {
 	return nil
 }
 
-// noTurn is why a turn would come too late: the account is busy or, while a call probes, Control Center fails.
+// noTurn is the error if a turn would come too late: the account is busy or, while calls probe, Control Center fails.
 func (l *lane) noTurn(wait time.Duration) error {
 	if failing := l.gate.failing(); failing != nil {
 		return &UnavailableError{HTTPStatus: failing.HTTPStatus, RetryAfter: wait, Err: failing.Err}
@@ -49,15 +49,15 @@ func (l *lane) noTurn(wait time.Duration) error {
 	return &BusyError{Wait: wait}
 }
 
-// left is how long a call may still wait to start, and end before the deadline.
+// left is how long a call can still wait and then end before the deadline.
 func (l *lane) left(deadline time.Time) time.Duration {
 	return time.Until(deadline) - max(l.typical, minCall)
 }
 
-// expect is how long a turn that waits has to, when nobody else comes and the pace stays.
+// expect is how long a waiting turn still has to wait, if no other call comes and the pace stays the same.
 func (l *lane) expect(t *turn) time.Duration {
 	if t.refusedElement != nil {
-		ahead := 0 // few: they were under way together
+		ahead := 0 // few: these calls were under way together
 		for element := l.refused.Front(); element != t.refusedElement; element = element.Next() {
 			ahead++
 		}
@@ -72,12 +72,12 @@ func (l *lane) expect(t *turn) time.Duration {
 	return l.wait(l.refused.Len() + ahead)
 }
 
-// bulkBefore is how many bulk turns come before an interactive one with so many interactive ones ahead.
+// bulkBefore is how many bulk turns come before an interactive turn that has so many interactive turns ahead.
 func (l *lane) bulkBefore(ahead int) int {
 	return min(l.bulk.waiting, (l.credit+ahead*l.fair.BulkShare)/(100-l.fair.BulkShare))
 }
 
-// interactiveBefore is how many interactive turns come before a bulk one with so many bulk ones ahead.
+// interactiveBefore is how many interactive turns come before a bulk turn that has so many bulk turns ahead.
 func (l *lane) interactiveBefore(ahead int) int {
 	owed := (ahead+1)*(100-l.fair.BulkShare) - l.credit
 	switch {
@@ -89,19 +89,19 @@ func (l *lane) interactiveBefore(ahead int) int {
 	return min(l.interactive.waiting, (owed+l.fair.BulkShare-1)/l.fair.BulkShare)
 }
 
-// wait is when a turn with so many ahead comes.
+// wait is the time until a turn comes that has so many turns ahead.
 func (l *lane) wait(ahead int) time.Duration {
 	now := time.Now()
 	first := max(l.nextTurn.Sub(now), 0)
 	if len(l.inFlight) >= l.limit() {
 		first = max(first, l.nextEnd(now))
 	}
-	// A call takes its time too: where it is the longer one, the calls in flight set the pace.
+	// If calls take longer than the spacing, the calls in flight set the pace.
 	each := max(l.pace.spacing, l.typical/time.Duration(l.limit()))
 	return first + time.Duration(ahead)*each
 }
 
-// nextEnd is when a call under way is expected to end.
+// nextEnd is the time until a call under way is expected to end.
 func (l *lane) nextEnd(now time.Time) time.Duration {
 	end := l.typical
 	for t := range l.inFlight {

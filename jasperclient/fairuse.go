@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// FairUse is what Control Center allows an account, over all who share it, and how its callers share that. Its fair use
-// policy: one call at a time, and a number of calls a second that the operator sets; 1 is usual, 5 is seen on larger
-// accounts.
+// FairUse is what Control Center allows an account, over all its users, and how its callers share that. Control Center's
+// fair use policy is one call at a time, and a number of calls a second that the operator sets: 1 is usual, 5 is seen on
+// larger accounts.
 type FairUse struct {
 	// CallsInFlight is how many calls may be under way at once.
 	CallsInFlight int
@@ -16,8 +16,8 @@ type FairUse struct {
 	CallsPerSecond float64
 	// MaxWaiting is how many calls of each class may wait for their turn.
 	MaxWaiting int
-	// BulkShare is the least part of the turns, in percent, that bulk calls get while others wait too: 0 to 99. At 0 they
-	// get only what the others leave.
+	// BulkShare is the least part of the turns, in percent, that bulk calls get while other calls wait too: 0 to 99. At 0
+	// they get only the turns that other calls leave.
 	BulkShare int
 }
 
@@ -27,7 +27,7 @@ func DefaultFairUse() FairUse {
 	return FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 1000, BulkShare: 10}
 }
 
-// The rates that are possible: from about one call in twelve days, and no more than the clock can tell apart.
+// The possible rates: from about one call in twelve days to as many as the clock can tell apart.
 const (
 	minCallsPerSecond = 1e-6
 	maxCallsPerSecond = 1e6
@@ -48,8 +48,8 @@ func (f FairUse) check() error {
 }
 
 // unevenness is the part by which a lane is slower than the account allows: calls that are sent evenly arrive unevenly,
-// and one that comes a moment too early is one too many. It is 9 ms in a second: more than the difference between two calls
-// on most networks, and less than a hundredth of the calls.
+// and a call that arrives a moment too early is a call too many. It is 9 ms in a second: more than the difference between
+// two calls on most networks, and it costs less than a hundredth of the calls.
 const unevenness = 0.009
 
 // careful is the fair use with room for the unevenness.
@@ -58,15 +58,15 @@ func (f FairUse) careful() FairUse {
 	return f
 }
 
-// spacing is the time between two calls, rounded up: else a second would hold one more.
+// spacing is the time between two calls, rounded up: otherwise a second would hold one call more.
 func (f FairUse) spacing() time.Duration {
 	return time.Duration(math.Ceil(float64(time.Second) / f.CallsPerSecond))
 }
 
-// A Caller is who waits for an answer.
+// A Caller identifies who waits for an answer.
 type Caller struct {
-	// Name tells callers apart. They take turns; calls of one name are first come, first served.
+	// Name tells callers apart. Callers take turns; calls of the same name are first come, first served.
 	Name string
-	// Bulk calls get the turns that the others leave, and never less than [FairUse.BulkShare].
+	// Bulk calls get the turns that other calls leave, and never less than [FairUse.BulkShare].
 	Bulk bool
 }

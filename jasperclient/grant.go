@@ -2,11 +2,11 @@ package jasperclient
 
 import "time"
 
-// minKept is the shortest spacing for which a call waits until the one before it is sent. The way to Control Center is uneven by
-// more than a shorter one, and to wait costs more than such an account has it wait otherwise.
+// minKept is the shortest spacing at which a call waits until the one before it is sent. Below it the network's jitter
+// exceeds the spacing, and the call would wait longer for the other to be sent than for its turn.
 const minKept = time.Millisecond
 
-// advance grants the turns that are due and sees that the next one will be.
+// advance grants the turns that are due, and sets the timer for the next one.
 func (l *lane) advance() {
 	for l.waiting() > 0 && (l.sending == nil || l.pace.spacing < minKept) && len(l.inFlight) < l.limit() {
 		now := time.Now()
@@ -37,7 +37,7 @@ func (l *lane) limit() int {
 	return l.fair.CallsInFlight
 }
 
-// pop takes out the turn that is next.
+// pop takes out the next turn.
 func (l *lane) pop() *turn {
 	rest := 100 - l.fair.BulkShare
 	switch {
@@ -77,13 +77,13 @@ func (l *lane) holdUntil(next time.Time) {
 	}
 }
 
-// sent notes that the call of a granted turn is on its way now. Only then may the next one start, a spacing later: a
-// connection that has to be made first takes its time.
+// sent records that the call of a granted turn is on its way now. Only a spacing later may the next call start: the time
+// between turns says little, because a new connection takes time to make.
 func (l *lane) sent(t *turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sending != t {
-		return // it has ended
+		return // the turn has ended
 	}
 	now := time.Now()
 	l.sending, l.lastSent = nil, now
@@ -91,7 +91,7 @@ func (l *lane) sent(t *turn) {
 	l.advance()
 }
 
-// end takes a granted turn off those in flight.
+// end takes a granted turn out of the turns in flight.
 func (l *lane) end(t *turn) {
 	delete(l.inFlight, t)
 	if l.sending == t {

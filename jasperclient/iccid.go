@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// An ICCID names a device by its SIM's identifier: 18 to 22 digits. It is a string because 20 digits exceed an int64.
+// An ICCID identifies a device by its SIM: 18 to 22 digits. It is a string because 20 digits exceed an int64.
 type ICCID string
 
 const (
@@ -14,7 +14,7 @@ const (
 )
 
 // ParseICCID reads an ICCID of 18 to 22 digits. Surrounding spaces and one trailing F, as some modems print it, are
-// dropped. Neither the Luhn digit nor the prefix 89 is checked: the vendor's own samples break both.
+// dropped. Neither the Luhn digit nor the prefix 89 is checked: the vendor's own samples violate both.
 func ParseICCID(s string) (ICCID, error) {
 	digits := strings.TrimSpace(s)
 	if n := len(digits); n > 0 && (digits[n-1] == 'F' || digits[n-1] == 'f') {

@@ -6,60 +6,60 @@ import (
 	"time"
 )
 
-// A lane lets the calls of one account through, as many at once and as often as its fair use allows. Calls that were
-// refused for coming too often go first, then interactive ones, then, but for their share, bulk ones; in a class the
-// callers take turns.
+// A lane lets the calls of one account through, as many at once and as often as its fair use allows. Calls that Control
+// Center refused for coming too often go first, then interactive calls, then bulk calls, which also get a share before that.
+// Within a class the callers take turns.
 type lane struct {
 	mu         sync.Mutex
 	fair       FairUse
 	pace       pace
 	slowedAt   time.Time // when a refusal last lengthened the pace
-	updatedAt  time.Time // when the account last got other credentials
-	nextTurn   time.Time // before which no call starts
-	lastSent   time.Time // when the last call was
-	quietUntil time.Time // as long as Control Center asked for no call
-	sending    *turn     // the last call that has its turn and is not sent yet
+	updatedAt  time.Time // when the account last got new credentials
+	nextTurn   time.Time // no call starts before it
+	lastSent   time.Time // when the last call was sent
+	quietUntil time.Time // until then Control Center asked for no call
+	sending    *turn     // the turn last granted, until its call is sent
 	inFlight   map[*turn]struct{}
-	typical    time.Duration // of a call, a moving average
+	typical    time.Duration // how long a call takes, a moving average
 	gate       gate
 	timer      *time.Timer // wakes the lane at nextTurn
 
-	// lastGranted is the latest turn that was granted, the others are what nextTurn was before and after.
+	// lastGranted is the turn last granted; the others are nextTurn before and after that.
 	lastGranted                   *turn
 	nextTurnBefore, nextTurnAfter time.Time
 
-	onChanged    func(LaneState) // is told of the spacing and the gate; nil for nobody
-	lastNotified LaneState       // the last time
+	onChanged    func(LaneState) // gets the state when the spacing or the gate changes; may be nil
+	lastNotified LaneState       // what onChanged last got
 
 	refused     list.List // of *turn: calls that Control Center refused for coming too often
 	interactive queue
 	bulk        queue
-	// credit is what bulk calls are owed: each interactive turn that they wait through adds the share, in percent, and a
-	// turn of theirs costs the rest.
+	// credit is what bulk calls are owed: each interactive turn that they wait through adds BulkShare, and each bulk turn
+	// that goes before an interactive one costs 100 - BulkShare.
 	credit int
 
-	paused     map[*turn]*time.Timer // calls that failed, and are not to come again yet
-	stopped    bool
-	goroutines sync.WaitGroup // in which calls go on; a call that waits has none
+	paused     map[*turn]*time.Timer // of calls that failed and pause before they enter again
+	stopped    bool                  // by close
+	goroutines sync.WaitGroup        // in which calls go on; a call that waits has none
 }
 
-// A turn is a call's place in the lane, for one attempt. It belongs to the lane's mutex until it is granted.
+// A turn is a call's place in the lane for one attempt. The lane's mutex guards it until it is granted.
 type turn struct {
 	caller Caller
 	holder holder
 	err    error // why there will be no turn
 
 	number         int           // orders the turns of one caller
-	queued         bool          // it waits in its class's queue
-	refusedElement *list.Element // while it waits among the refused
+	queued         bool          // whether it waits in its class's queue
+	refusedElement *list.Element // its element of lane.refused; nil if it is not in there
 	start          time.Time     // when it was granted
 }
 
-// A holder of a turn is told, in a goroutine of the lane's, how its wait has ended.
+// The lane calls the holder of a turn, in a goroutine of the lane, when a wait has ended.
 type holder interface {
-	// wake is told that the turn is granted, or that there will be none: then its err is set, and wake must not block.
+	// wake is called when the turn is granted, or when there will be none: then the turn's err is set, and wake must not block.
 	wake()
-	// resume is told that a pause is over. It must not block.
+	// resume is called when a pause is over. It must not block.
 	resume()
 }
 
@@ -70,7 +70,7 @@ func newTurn(caller Caller, holder holder) *turn {
 // waits reports whether the turn has a place and is not granted yet.
 func (t *turn) waits() bool { return t.queued || t.refusedElement != nil }
 
-// A rank is where a turn enters.
+// A rank is where a turn enters the lane.
 type rank int8
 
 const (
@@ -85,15 +85,15 @@ func newLane(fair FairUse) *lane {
 	return l
 }
 
-// update changes what the account is allowed; renewed credentials open a lane that the refusal of others closed. What was
-// learnt of the account's pace is kept where it is allowed the same.
+// update changes what the account is allowed. Renewed credentials open a lane that closed because the old ones were refused.
+// What was learnt about the pace is kept if the account is allowed the same pace as before.
 func (l *lane) update(fair FairUse, renewed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if base := fair.spacing(); base != l.pace.base {
 		l.pace = newPace(base)
 		l.nextTurn = l.lastSent.Add(base)
-		l.holdUntil(l.quietUntil) // which has nothing to do with the pace
+		l.holdUntil(l.quietUntil) // which does not depend on the pace
 	}
 	l.fair = fair
 	if renewed {
@@ -106,7 +106,7 @@ func (l *lane) update(fair FairUse, renewed bool) {
 	l.advance()
 }
 
-// close turns all away who wait or pause, and lets nobody in any more.
+// close turns away all calls that wait or pause, and lets none in any more.
 func (l *lane) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,7 +133,7 @@ func (l *lane) queueOf(t *turn) *queue {
 	return &l.interactive
 }
 
-// remove takes out a turn that waits.
+// remove takes out a waiting turn.
 func (l *lane) remove(t *turn) {
 	if t.refusedElement != nil {
 		l.refused.Remove(t.refusedElement)

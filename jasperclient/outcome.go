@@ -14,11 +14,11 @@ const (
 	OutcomeRefused            Outcome = "refused"             // by Control Center, for a reason not listed here
 	OutcomeRateLimited        Outcome = "rate_limited"        // refused for coming too often
 	OutcomeCredentialsRefused Outcome = "credentials_refused" // the credentials or the caller's address
-	OutcomeFailed             Outcome = "failed"              // by Control Center's fault or one on the way to it, as a timeout
+	OutcomeFailed             Outcome = "failed"              // by the fault of Control Center or of the way to it, such as a timeout
 	OutcomeInvalid            Outcome = "invalid"             // an answer that cannot be trusted
 )
 
-// outcomeOf is the outcome of an attempt that ended with err. What closes the lane comes first, as in the gate.
+// outcomeOf is the outcome of an attempt that ended with err. Refused credentials come first, as in the gate.
 func outcomeOf(err error) Outcome {
 	switch {
 	case err == nil:
@@ -36,16 +36,16 @@ func outcomeOf(err error) Outcome {
 	return OutcomeRefused
 }
 
-// leave ends a turn that was granted. Its outcome sets the pace of those to come, and whether there are any.
+// leave ends a granted turn. The outcome sets the pace of the turns to come, and can close the lane.
 func (l *lane) leave(t *turn, outcome error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if errors.Is(outcome, ErrClosed) { // which says nothing of Control Center, and nobody waits any more
+	if errors.Is(outcome, ErrClosed) { // this says nothing about Control Center, and no call waits any more
 		l.end(t)
 		return
 	}
 	now := time.Now()
-	if l.sending == t { // it is not known when it was sent, if at all
+	if l.sending == t { // it is unknown when the call was sent, if at all
 		l.lastSent = now
 		l.holdUntil(now.Add(l.pace.spacing))
 	}
@@ -56,21 +56,21 @@ func (l *lane) leave(t *turn, outcome error) {
 	refused := credentialsRefused(outcome) != nil
 	switch {
 	case rateLimited(outcome) != nil:
-		if t.start.After(l.slowedAt) { // a call from before tells nothing of the pace since
+		if t.start.After(l.slowedAt) { // a call from before that says nothing about the pace since
 			l.pace.refused()
 			l.slowedAt = now
 		}
 		l.holdUntil(now.Add(l.pace.spacing))
 		l.obey(now.Add(retryAfterOf(outcome)))
 	case unanswered(outcome):
-		// Control Center may not know yet that nobody listens any more: to it, the call is still under way.
+		// Control Center may not know yet that nobody listens any more, and take the call for still being under way.
 		l.holdUntil(now.Add(l.pace.spacing))
 	case upstreamFailed(outcome):
 		l.obey(now.Add(retryAfterOf(outcome)))
-	case !refused: // which says nothing of the limit
+	case !refused: // refused credentials say nothing about the limit
 		l.pace.answered()
 	}
-	old := refused && t.start.Before(l.updatedAt) // it was the credentials before these
+	old := refused && t.start.Before(l.updatedAt) // the old credentials were refused, not these
 	if !old && l.gate.record(outcome, now) {
 		l.turnAllAway(l.gate.refusal(now))
 	}
@@ -78,16 +78,16 @@ func (l *lane) leave(t *turn, outcome error) {
 	l.advance()
 }
 
-// recordDuration takes in how long a call took that was answered.
+// recordDuration adds an answered call's duration to the average.
 func (l *lane) recordDuration(call time.Duration) {
-	const weight = 8 // of what the average has seen so far
+	const weight = 8 // the call counts for an eighth, the average so far for the rest
 	if l.typical == 0 {
 		l.typical = call
 	}
 	l.typical += (call - l.typical) / weight
 }
 
-// obey lets no call start before the time that Control Center asked for.
+// obey lets no call start before a time that Control Center asked for.
 func (l *lane) obey(next time.Time) {
 	if next.After(l.quietUntil) {
 		l.quietUntil = next

@@ -3,20 +3,20 @@ package jasperclient
 import "container/list"
 
 // A queue is where the calls of one class wait. Callers take turns, and the calls of one caller are first come, first
-// served: who asks a thousand things delays who asks one by a single turn.
+// served: a caller with a thousand calls delays a caller with one call by a single turn.
 //
-// The lines of the callers stand in a circle, which is gone round and round. So the order of all turns is known, as far as
-// it goes: by the round, and in a round by the line. Every step of a caller's costs O(log n) of those who wait, whoever they are.
+// The callers' lines stand in a circle, which is served round after round. So the order of all waiting turns is known: by
+// round, and within a round by line. Each operation takes O(log n) of the number of waiting turns, whoever their callers are.
 type queue struct {
 	waiting int
 	lines   map[string]*line
 	circle  list.List   // of *line, in the order of their positions
-	places  tree[place] // one for each turn that waits
+	places  tree[place] // one for each waiting turn
 
-	head, tail int // the numbers of the turns that came first and last
+	head, tail int // the last numbers given to turns at the head and at the end of a line
 }
 
-// A line is what one caller waits for: never empty.
+// A line is the waiting turns of one caller. A line without turns is removed.
 type line struct {
 	name     string
 	turns    tree[*turn]
@@ -25,8 +25,8 @@ type line struct {
 	element  *list.Element
 }
 
-// A place is where one turn of a line comes among all turns: not whose, so that those who stand behind one that leaves keep
-// theirs but for the last.
+// A place is where a turn of a line comes among all turns. It does not say which turn: when a turn leaves, those behind it
+// move up, and only the line's last place goes.
 type place struct {
 	round int
 	line  *line
@@ -39,7 +39,7 @@ func (p place) before(q place) bool {
 	return p.line.position < q.line.position
 }
 
-// before is the order in a line.
+// before is the order of the turns in a line.
 func (t *turn) before(u *turn) bool { return t.number < u.number }
 
 // push puts the turn at the end or the head of its caller's line.
@@ -61,7 +61,7 @@ func (q *queue) push(t *turn, at rank) {
 	q.waiting++
 }
 
-// open begins a line, behind all others: just before the one that is next, in the next round.
+// open begins a line behind all others: in the circle just before the line that is next, and so in the next round.
 func (q *queue) open(name string) *line {
 	if q.lines == nil {
 		q.lines = map[string]*line{}
@@ -70,7 +70,7 @@ func (q *queue) open(name string) *line {
 	q.lines[name] = l
 	if q.waiting == 0 {
 		l.element = q.circle.PushBack(l)
-	} else if next := q.places.first(); next.line.element == q.circle.Front() { // where the circle is cut, a round ends
+	} else if next := q.places.first(); next.line.element == q.circle.Front() { // a round ends where the circle is cut
 		l.round, l.element = next.round, q.circle.PushBack(l)
 	} else {
 		l.round, l.element = next.round+1, q.circle.InsertBefore(l, next.line.element)
@@ -83,8 +83,8 @@ func (q *queue) open(name string) *line {
 
 const circumference = 1 << 63
 
-// settle gives the line a position between its neighbours', and leaves most of the room for those who come until it is the
-// next line's turn; false where there is no room.
+// settle gives the line a position between its neighbours, and leaves most of the room for lines that come before the next
+// line has its turn. It reports false if there is no room.
 func (l *line) settle() bool {
 	const part = 1024
 	from, to := uint64(0), uint64(circumference)
@@ -98,8 +98,8 @@ func (l *line) settle() bool {
 	return l.position < to
 }
 
-// spread gives all lines the same room. It is O(callers), but seldom: after a thousand have come behind the same line, or
-// after the circle was gone round several times.
+// spread gives all lines the same room. It takes O(callers), but is rare: after thousands of new lines behind the same line,
+// or after new lines in each of several rounds.
 func (q *queue) spread() {
 	room := circumference / uint64(q.circle.Len()+1)
 	position := uint64(0)
@@ -109,7 +109,7 @@ func (q *queue) spread() {
 	}
 }
 
-// pop takes out the next turn; its caller's next one comes after one of every other caller.
+// pop takes out the next turn. The next turn of the same caller comes after a turn of every other caller.
 func (q *queue) pop() *turn {
 	next := q.places.first()
 	t := next.line.turns.first()
@@ -119,7 +119,7 @@ func (q *queue) pop() *turn {
 	return t
 }
 
-// remove takes out a turn that waits.
+// remove takes out a waiting turn.
 func (q *queue) remove(t *turn) {
 	l := q.lines[t.caller.Name]
 	q.places.remove(place{l.round + l.turns.len() - 1, l})
@@ -137,13 +137,13 @@ func (q *queue) leave(t *turn, l *line) {
 	}
 }
 
-// ahead is how many turns of the class come before one that waits.
+// ahead is how many turns of the class come before a waiting turn.
 func (q *queue) ahead(t *turn) int {
 	l := q.lines[t.caller.Name]
 	return q.places.ahead(place{l.round + l.turns.ahead(t), l})
 }
 
-// before is how many turns come before one that waits in its caller's line.
+// before is how many turns come before a waiting turn in its caller's line.
 func (q *queue) before(t *turn) int { return q.lines[t.caller.Name].turns.ahead(t) }
 
 // length is how many turns of the caller wait.
@@ -154,10 +154,10 @@ func (q *queue) length(name string) int {
 	return 0
 }
 
-// excess is the turn to go where t is one too many: the last one of the longest line, which is t where its own is among
-// the longest.
+// excess is the turn that must go if t, the last turn of its line, is one too many: the last turn of the longest line, which
+// is t if its own line is among the longest.
 func (q *queue) excess(t *turn) *turn {
-	longest, own := q.places.last().line, q.lines[t.caller.Name] // the last place of all is that of a longest line
+	longest, own := q.places.last().line, q.lines[t.caller.Name] // the last place of all belongs to a longest line
 	if longest.turns.len() > own.turns.len() {
 		return longest.turns.last()
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A ratePlanReader groups records by the rate plan and version that they name themselves, in the order of the answer.
+// A ratePlanReader groups records by the rate plan and version that each record names, in the order of the answer.
 type ratePlanReader struct {
 	plans []RatePlanUsage
 	index map[planVersion]int // of plans
@@ -27,13 +27,13 @@ type zoneOfPlan struct {
 	zone string
 }
 
-// readRatePlans reads the object of records by rate plan. A Go map would lose its order, and silently the first of two
-// entries of one key.
+// readRatePlans reads the object of records by rate plan. A Go map would lose the order and, silently, the first of two
+// entries with the same key.
 func readRatePlans(dec *jsontext.Decoder) ([]RatePlanUsage, error) {
 	switch dec.PeekKind() {
 	case jsontext.KindNull:
 		return nil, skip(dec)
-	case jsontext.KindBeginObject, jsontext.KindInvalid: // why it is invalid, reading tells
+	case jsontext.KindBeginObject, jsontext.KindInvalid: // reading says why it is invalid
 	default:
 		return nil, errors.New("deviceCycleUsageInZones is no object")
 	}
@@ -42,7 +42,7 @@ func readRatePlans(dec *jsontext.Decoder) ([]RatePlanUsage, error) {
 	return r.plans, err
 }
 
-// readEntry reads the records under a key, which tells the rate plan only where there are none.
+// readEntry reads the records under a key. The key names the rate plan only if there are no records.
 func (r *ratePlanReader) readEntry(dec *jsontext.Decoder, key string) error {
 	empty := true
 	if dec.PeekKind() == jsontext.KindNull {
@@ -67,13 +67,13 @@ func (r *ratePlanReader) readEntry(dec *jsontext.Decoder, key string) error {
 	}
 	pv, err := parsePlanKey(key)
 	if err == nil {
-		r.place(pv)
+		r.plan(pv)
 	}
 	return err
 }
 
-// place is where the rate plan's zones are.
-func (r *ratePlanReader) place(pv planVersion) *RatePlanUsage {
+// plan is the entry of a rate plan, which it adds if there is none yet.
+func (r *ratePlanReader) plan(pv planVersion) *RatePlanUsage {
 	i, ok := r.index[pv]
 	if !ok {
 		i = len(r.plans)
@@ -83,7 +83,7 @@ func (r *ratePlanReader) place(pv planVersion) *RatePlanUsage {
 	return &r.plans[i]
 }
 
-// readRecord reads one record into its place.
+// readRecord reads a record into its rate plan.
 func (r *ratePlanReader) readRecord(dec *jsontext.Decoder) error {
 	var rec record
 	if err := rec.read(dec); err != nil {
@@ -98,7 +98,7 @@ func (r *ratePlanReader) readRecord(dec *jsontext.Decoder) error {
 		return fmt.Errorf("two records are of %q, version %d, in %q", pv.plan, pv.version, zone.Zone)
 	}
 	r.seen[key] = true
-	plan := r.place(pv)
+	plan := r.plan(pv)
 	plan.Zones = append(plan.Zones, zone)
 	return nil
 }
@@ -119,15 +119,15 @@ func parsePlanKey(key string) (planVersion, error) {
 	return planVersion{key[:i], int32(version)}, nil
 }
 
-// errUndecodable is of a name with half a surrogate pair, for which utf8.RuneError stands: it is not the one that was sent.
+// errUndecodable is for a name with half a surrogate pair: utf8.RuneError replaces that, so the name is not what was sent.
 var errUndecodable = errors.New("a name in it has a character that cannot be decoded")
 
-// A record is one zone on one version of one rate plan.
+// A record is the usage in one zone on one version of a rate plan.
 type record struct {
 	ratePlan string
 	version  *int64
 	zone     string
-	named    bool // it has a zone, whose name can be empty
+	named    bool // whether it has a zone, whose name can be empty
 	count    Usage
 	unit     struct{ data, voiceMT, voiceMO string } // of the counts that have one
 }
@@ -135,7 +135,7 @@ type record struct {
 var recordFields = []string{"ratePlan", "ratePlanVersion", "zone", "dataUsage", "dataUsageUnit", "voiceMTUsage", "voiceMTUsageUnit",
 	"voiceMOUsage", "voiceMOUsageUnit", "smsmtusage", "smsmousage"}
 
-// read reads the record; null has nothing in it.
+// read reads the record; null is an empty record.
 func (r *record) read(dec *jsontext.Decoder) error {
 	if dec.PeekKind() == jsontext.KindNull {
 		return skip(dec)
@@ -174,7 +174,7 @@ const (
 	unitSeconds = "seconds"
 )
 
-// usage converts the record.
+// usage checks and converts the record.
 func (r *record) usage() (planVersion, ZoneUsage, error) {
 	fail := func(err error) (planVersion, ZoneUsage, error) { return planVersion{}, ZoneUsage{}, err }
 	if r.ratePlan == "" || !r.named || r.version == nil {

@@ -8,16 +8,16 @@ type LaneState struct {
 	Waiting, WaitingBulk int
 	// InFlight is how many calls are under way.
 	InFlight int
-	// Spacing is the time between two calls now, AllowedSpacing what the account is said to allow, with the lane's room
-	// for the network's unevenness. Spacing is the longer one after calls were refused for coming too often.
+	// Spacing is the time between two calls now. AllowedSpacing is what the account is said to allow, plus the lane's room
+	// for the network's unevenness. Spacing is longer after calls were refused for coming too often.
 	Spacing, AllowedSpacing time.Duration
-	// Closed is why the lane is closed, until the answer of a call that probes opens it; empty while it is open.
+	// Closed is why the lane is closed, until the answer to a probing call opens it; empty while it is open.
 	Closed ClosedReason
 	// Reopens is when a call may probe, in the past once one may; the zero time while the lane is open.
 	Reopens time.Time
 }
 
-// Shut reports whether a question is turned away now, and not let in to find out whether the reason is gone.
+// Shut reports whether calls are turned away now; from Reopens on, they are let in to probe.
 func (s LaneState) Shut() bool { return s.Closed != "" && time.Now().Before(s.Reopens) }
 
 // A ClosedReason is why a lane is closed.
@@ -29,7 +29,7 @@ const (
 	ClosedCredentials ClosedReason = "credentials" // it refused the account's credentials
 )
 
-// Lane is the account's lane at this moment.
+// Lane is the present state of the account's lane.
 func (c *Client) Lane() LaneState {
 	c.lane.mu.Lock()
 	defer c.lane.mu.Unlock()
@@ -42,7 +42,7 @@ func (l *lane) state() LaneState {
 		Spacing: l.pace.spacing, AllowedSpacing: l.pace.base,
 		Closed: l.gate.closedReason(),
 	}
-	for element := l.refused.Front(); element != nil; element = element.Next() { // few: they were under way together
+	for element := l.refused.Front(); element != nil; element = element.Next() { // few: these calls were under way together
 		if element.Value.(*turn).caller.Bulk {
 			s.WaitingBulk++
 		} else {
@@ -55,7 +55,7 @@ func (l *lane) state() LaneState {
 	return s
 }
 
-// notify tells of the lane, under its mutex, so that what is told last is what is true.
+// notify passes the state to onChanged. It runs under the lane's mutex, so that the state passed last is the present one.
 func (l *lane) notify() {
 	if l.onChanged != nil {
 		l.lastNotified = l.state()
@@ -63,7 +63,7 @@ func (l *lane) notify() {
 	}
 }
 
-// notifyIfChanged tells of the lane if its spacing or its gate is not what was last told.
+// notifyIfChanged calls notify if the spacing or the gate is not what onChanged last got.
 func (l *lane) notifyIfChanged() {
 	now, last := l.state(), l.lastNotified
 	paced := now.Spacing == last.Spacing && now.AllowedSpacing == last.AllowedSpacing

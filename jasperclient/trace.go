@@ -12,10 +12,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The attributes of the spans. None of them can hold an ICCID, credentials or text of the vendor's.
+// The attributes of the spans. None of them can hold an ICCID, credentials or the vendor's text.
 const (
 	keyClass      attribute.Key = "jasper.class"       // interactive or bulk
-	keyAttempt    attribute.Key = "jasper.attempt"     // counted from 1, with each wait for a turn
+	keyAttempt    attribute.Key = "jasper.attempt"     // counted from 1; each wait for a turn counts
 	keyOutcome    attribute.Key = "jasper.outcome"     // an Outcome
 	keyTurnedAway attribute.Key = "jasper.turned_away" // a Cause
 	keyErrorCode  attribute.Key = "jasper.error_code"  // a Code
@@ -23,9 +23,9 @@ const (
 	keyStatus     attribute.Key = "http.response.status_code"
 )
 
-// WithTracerProvider makes OpenTelemetry spans: "lane" for each [Call], under the span of the context that it is started
-// with, and under that "lane wait" for each wait for a turn and "GET usageInZone" for each attempt, whose W3C trace context
-// goes to Control Center. They name neither the device nor the account.
+// WithTracerProvider makes OpenTelemetry spans: "lane" for each [Call], under the span of the context that [Client.Start]
+// gets, and under "lane" a "lane wait" for each wait for a turn and a "GET usageInZone" for each attempt, whose W3C trace
+// context is sent to Control Center. The spans name neither the device nor the account.
 func WithTracerProvider(provider trace.TracerProvider) Option {
 	return func(c *Client) error {
 		if provider == nil {
@@ -36,8 +36,8 @@ func WithTracerProvider(provider trace.TracerProvider) Option {
 	}
 }
 
-// startSpan starts a span. Without a tracer it is one that does nothing, and ctx stays as it is: a noop tracer would send
-// the trace of whoever started the call to Control Center.
+// startSpan starts a span. Without a tracer the span does nothing and ctx stays as it is. A noop tracer in place of none
+// would send the trace of the call's starter to Control Center.
 func (c *Client) startSpan(ctx context.Context, name string, kind trace.SpanKind, since time.Time) (context.Context, trace.Span) {
 	if c.tracer == nil {
 		return ctx, trace.SpanFromContext(context.Background())
@@ -45,14 +45,14 @@ func (c *Client) startSpan(ctx context.Context, name string, kind trace.SpanKind
 	return c.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithTimestamp(since))
 }
 
-// sendTrace lets Control Center, or what stands in front of it, make its spans part of the trace.
+// sendTrace lets Control Center, or a proxy in front of it, add its spans to the trace.
 func (c *Client) sendTrace(req *http.Request) {
 	if c.tracer != nil {
 		propagation.TraceContext{}.Inject(req.Context(), propagation.HeaderCarrier(req.Header))
 	}
 }
 
-// noteStatus notes the status of the answer on the attempt's span.
+// noteStatus puts the answer's status on the attempt's span.
 func (c *Client) noteStatus(req *http.Request, status int) {
 	if c.tracer != nil {
 		trace.SpanFromContext(req.Context()).SetAttributes(keyStatus.Int(status))
@@ -88,7 +88,7 @@ func noteCause(span trace.Span, cause Cause) {
 	}
 }
 
-// shorterThanAnICCID bounds a code on a span: the vendor's have 8 digits.
+// shorterThanAnICCID bounds the length of a code on a span; the vendor's codes have 8 digits.
 const shorterThanAnICCID = 17
 
 // endAttempt ends the span of an attempt.

@@ -2,18 +2,18 @@ package jasperclient
 
 import "math/rand/v2"
 
-// A tree holds items in their order and counts how many come before one. Each of its methods takes O(log n) steps, as is to
-// be expected of a treap: a binary tree that random priorities keep low.
+// A tree holds items in order and counts how many come before an item. It is a treap, a binary tree that random priorities
+// keep low, so that its methods can be expected to take O(log n) steps.
 type tree[T ordered[T]] struct{ root *node[T] }
 
-// ordered is what stands in an order of its own.
+// ordered is a type that has an order.
 type ordered[T any] interface{ before(T) bool }
 
 type node[T any] struct {
 	item        T
 	left, right *node[T]
 	priority    uint32
-	size        int32 // of the tree below, with this node
+	size        int32 // of the tree below, including this node
 }
 
 func (n *node[T]) len() int {
@@ -23,7 +23,7 @@ func (n *node[T]) len() int {
 	return int(n.size)
 }
 
-// with is the node above other ones.
+// with is the node with other children.
 func (n *node[T]) with(left, right *node[T]) *node[T] {
 	n.left, n.right = left, right
 	n.size = int32(left.len() + 1 + right.len())
@@ -40,7 +40,7 @@ func (t *tree[T]) insert(item T) {
 
 func (t *tree[T]) remove(item T) { t.root = without(t.root, item) }
 
-// ahead is how many items come before one.
+// ahead is how many items come before the given one.
 func (t *tree[T]) ahead(item T) int {
 	ahead := 0
 	for n := t.root; n != nil; {
@@ -54,7 +54,7 @@ func (t *tree[T]) ahead(item T) int {
 	return ahead
 }
 
-// first is the first item; there is one.
+// first is the first item; the tree must not be empty.
 func (t *tree[T]) first() T {
 	n := t.root
 	for n.left != nil {
@@ -63,7 +63,7 @@ func (t *tree[T]) first() T {
 	return n.item
 }
 
-// last is the last item; there is one.
+// last is the last item; the tree must not be empty.
 func (t *tree[T]) last() T {
 	n := t.root
 	for n.right != nil {
@@ -72,7 +72,7 @@ func (t *tree[T]) last() T {
 	return n.item
 }
 
-// split parts the items before one from the others.
+// split separates the items before the given one from the others.
 func split[T ordered[T]](n *node[T], item T) (earlier, later *node[T]) {
 	if n == nil {
 		return nil, nil
@@ -85,7 +85,7 @@ func split[T ordered[T]](n *node[T], item T) (earlier, later *node[T]) {
 	return earlier, n.with(left, n.right)
 }
 
-// join is both trees as one; all items of the one come before those of the other.
+// join makes one tree of two; all items of the first must come before all items of the second.
 func join[T any](earlier, later *node[T]) *node[T] {
 	switch {
 	case earlier == nil:
@@ -98,7 +98,7 @@ func join[T any](earlier, later *node[T]) *node[T] {
 	return later.with(join(earlier, later.left), later.right)
 }
 
-// without is the tree without an item, if it has it.
+// without is the tree without the item, whether or not it had it.
 func without[T ordered[T]](n *node[T], item T) *node[T] {
 	switch {
 	case n == nil:

@@ -12,16 +12,16 @@ import (
 type UsageQuery struct {
 	// ICCID is the device. Required; [ParseICCID] reads one.
 	ICCID ICCID
-	// CycleStartDate is a day of the billing cycle, one of the current cycle and the two before it. The zero Date is
-	// the current cycle.
+	// CycleStartDate is a day of the billing cycle, which is the current cycle or one of the two before it. The zero Date
+	// means the current cycle.
 	CycleStartDate Date
-	// RatePlan is the exact name of one rate plan; empty is every rate plan the device used.
+	// RatePlan is the exact name of one rate plan; empty means every rate plan the device used.
 	RatePlan string
-	// Zone is the exact name of one zone; empty is every zone of the rate plans.
+	// Zone is the exact name of one zone; empty means every zone of the rate plans.
 	Zone string
 }
 
-// valid is the query with its ICCID in the plain form, or a [QueryError].
+// valid is the query with its ICCID in plain form, or a [QueryError].
 func (q UsageQuery) valid() (UsageQuery, error) {
 	iccid, err := ParseICCID(string(q.ICCID))
 	if err != nil {
@@ -29,7 +29,7 @@ func (q UsageQuery) valid() (UsageQuery, error) {
 	}
 	q.ICCID = iccid
 	if !q.CycleStartDate.IsZero() {
-		// time.Date would make another day of one that the calendar does not have.
+		// time.Date would turn a day that the calendar does not have into another day.
 		if date, err := ParseDate(q.CycleStartDate.String()); err != nil || date != q.CycleStartDate {
 			return q, &QueryError{Field: "CycleStartDate", Err: errors.New("the calendar has no such day")}
 		}
@@ -53,11 +53,11 @@ type DeviceUsage struct {
 	CycleStart, CycleEnd time.Time
 	// RatePlans is the usage by rate plan and version, in the order of the answer.
 	RatePlans []RatePlanUsage
-	// NoUsage is how the answer says that there is none, where RatePlans is empty.
+	// NoUsage is how the answer says that there is no usage, if RatePlans is empty.
 	NoUsage NoUsage
 }
 
-// NoUsage is a form of deviceCycleUsageInZones in an answer without any usage. Which one Control Center has is unknown.
+// NoUsage is a form of deviceCycleUsageInZones in an answer without any usage. It is unknown which form Control Center uses.
 type NoUsage = controlcenter.NoUsage
 
 // The forms of no usage.
@@ -84,8 +84,7 @@ type ZoneUsage struct {
 	Usage
 }
 
-// Usage counts what was used. A nil count means that Control Center reported none of its kind (its null), which is
-// not 0.
+// Usage counts what was used. A nil count means that Control Center did not report the count (null), which is not 0.
 type Usage struct {
 	DataBytes      *int64 // data, in bytes
 	VoiceMTSeconds *int64 // mobile-terminated voice, in seconds

@@ -14,23 +14,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// wireOptions leave two checks to those who read: rate plans can have one key twice, and an error is one even where its text
-// is not UTF-8.
+// wireOptions leave two checks to the reading functions: rate plans can have the same key twice, and an error is an error
+// even if its text is not UTF-8.
 var wireOptions = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// newDecoder reads a body once, token by token, without the mark with which some servers begin UTF-8.
+// newDecoder reads a body once, token by token, without the byte order mark that some servers put before UTF-8.
 func newDecoder(body []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(bytes.TrimPrefix(body, []byte("\uFEFF"))), wireOptions)
 }
 
-// readFields reads an object: read reads the value of each field that is known, in any letter case; others are ignored. It
-// refuses a name that stands there twice, in any letter case: nobody knows which one is meant.
+// readFields reads an object: read reads the value of each known field, in any letter case; other fields are ignored. It
+// refuses an object with the same field twice, in any letter case: nobody knows which value is meant.
 func readFields(dec *jsontext.Decoder, known []string, read func(field string) error) error {
-	var seen uint // a bit a known field
+	var seen uint // a bit for each known field
 	var others map[string]bool
 	return readObject(dec, func(name []byte) error {
 		i := slices.IndexFunc(known, func(field string) bool {
-			return len(field) == len(name) && strings.EqualFold(field, string(name)) // a letter of another length is another one
+			return len(field) == len(name) && strings.EqualFold(field, string(name)) // a letter of another length is not the same
 		})
 		if i >= 0 {
 			if seen&(1<<i) != 0 {
@@ -51,7 +51,7 @@ func readFields(dec *jsontext.Decoder, known []string, read func(field string) e
 	})
 }
 
-// readObject reads an object: read gets each name, for as long as it takes to read its value.
+// readObject reads an object: read gets each name, which is valid until read reads the value.
 func readObject(dec *jsontext.Decoder, read func(name []byte) error) error {
 	if err := readKind(dec, jsontext.KindBeginObject); err != nil {
 		return err
@@ -68,7 +68,7 @@ func readObject(dec *jsontext.Decoder, read func(name []byte) error) error {
 	return readKind(dec, jsontext.KindEndObject)
 }
 
-// readKind reads a token of the kind.
+// readKind reads a token, which must be of the kind.
 func readKind(dec *jsontext.Decoder, want jsontext.Kind) error {
 	token, err := dec.ReadToken()
 	if err != nil {
@@ -80,7 +80,7 @@ func readKind(dec *jsontext.Decoder, want jsontext.Kind) error {
 	return nil
 }
 
-// unquote gives a string's text; half a surrogate pair in it becomes utf8.RuneError.
+// unquote returns a string's text; half a surrogate pair in it becomes utf8.RuneError.
 func unquote(quoted jsontext.Value) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
@@ -89,13 +89,13 @@ func unquote(quoted jsontext.Value) []byte {
 	return text
 }
 
-// skip reads over a value; unlike SkipValue, in one go.
+// skip reads past a value; unlike SkipValue, in one step.
 func skip(dec *jsontext.Decoder) error {
 	_, err := dec.ReadValue()
 	return err
 }
 
-// readText reads a string, if it is not null.
+// readText reads a string; ok is false for null.
 func readText(dec *jsontext.Decoder) (text string, ok bool, _ error) {
 	value, err := dec.ReadValue()
 	if err != nil || value.Kind() == jsontext.KindNull {
@@ -107,11 +107,11 @@ func readText(dec *jsontext.Decoder) (text string, ok bool, _ error) {
 	return string(unquote(value)), true, nil
 }
 
-// A number of JSON, its exponent short enough to compute with.
+// wireNumber is a number of JSON that is short enough to compute with.
 var wireNumber = regexp.MustCompile(`^\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?$`)
 
-// readCount reads a count exactly, where a float64 would round above 2^53: an integer of 0 to 2^63-1, also as an integral
-// float or as a string; nil is null.
+// readCount reads a count exactly, where a float64 would round above 2^53: an integer from 0 to 2^63-1, also written as an
+// integral float or as a string. It is nil for null.
 func readCount(dec *jsontext.Decoder) (*int64, error) {
 	value, err := dec.ReadValue()
 	if err != nil || value.Kind() == jsontext.KindNull {
@@ -122,7 +122,7 @@ func readCount(dec *jsontext.Decoder) (*int64, error) {
 		text = strings.TrimSpace(string(unquote(value)))
 	}
 	const most = len("9223372036854775807")
-	if n, err := strconv.ParseUint(text, 10, 63); err == nil && len(text) <= most { // as nearly all are
+	if n, err := strconv.ParseUint(text, 10, 63); err == nil && len(text) <= most { // like nearly all counts
 		count := int64(n)
 		return &count, nil
 	}
@@ -137,11 +137,11 @@ func readCount(dec *jsontext.Decoder) (*int64, error) {
 	return &count, nil
 }
 
-// maxYear is the last one that RFC 3339, and so every form this answer takes later, can write.
+// maxYear is the last year that RFC 3339 can write, and so every later form of this answer.
 const maxYear = 9999
 
-// readTime reads a time of the wire: yyyy-MM-ddTHH:mm:ss.SSSZ, where Z is the letter or, as Java's format letter of that
-// name prints it, an offset such as +0000. The zero time is null.
+// readTime reads a time in the answer's form, yyyy-MM-ddTHH:mm:ss.SSSZ, where Z is the letter or, as Java's format letter of
+// that name prints it, an offset such as +0000. It is the zero time for null.
 func readTime(dec *jsontext.Decoder) (time.Time, error) {
 	text, ok, err := readText(dec)
 	if err != nil || !ok {
