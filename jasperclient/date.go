@@ -20,7 +20,7 @@ func ParseDate(s string) (Date, error) {
 	match := dateForm.FindStringSubmatch(s)
 	if match == nil {
 		const shown = 40
-		return Date{}, fmt.Errorf("%.*q is no date; write YYYY-MM-DD, YYYY-MM-DDZ or YYYY-MM-DD+00:00 (in a URL, + as %%2B)", shown, s)
+		return Date{}, fmt.Errorf("%.*q is not a valid date; write YYYY-MM-DD, YYYY-MM-DDZ or YYYY-MM-DD+00:00 (in a URL, + as %%2B)", shown, s)
 	}
 	t, err := time.Parse(time.DateOnly, match[1])
 	if err != nil {

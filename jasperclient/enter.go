@@ -78,8 +78,8 @@ func (l *lane) sooner(t *turn, caller Caller) bool {
 	return false
 }
 
-// withdraw takes out a turn that its call no longer needs, and gives it back if it was granted in the same moment. It reports
-// whether the turn waited or paused: then its holder is not called any more.
+// withdraw takes out a turn that its call no longer needs, and gives it back if it was granted in the same moment. It
+// reports whether the turn waited or paused: then its holder is not called any more.
 func (l *lane) withdraw(t *turn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -36,7 +36,7 @@ const (
 func (f FairUse) check() error {
 	switch {
 	case f.CallsInFlight < 1:
-		return fmt.Errorf("jasperclient: %d calls in flight are none; give 1 or more", f.CallsInFlight)
+		return fmt.Errorf("jasperclient: the number of calls in flight must be 1 or more, but it is %d", f.CallsInFlight)
 	case !(f.CallsPerSecond >= minCallsPerSecond && f.CallsPerSecond <= maxCallsPerSecond): // so NaN fails too
 		return fmt.Errorf("jasperclient: %v calls a second are not possible; give %v to %v", f.CallsPerSecond, minCallsPerSecond, maxCallsPerSecond)
 	case f.MaxWaiting < 1:

@@ -77,8 +77,8 @@ func (l *lane) holdUntil(next time.Time) {
 	}
 }
 
-// sent records that the call of a granted turn is on its way now. Only a spacing later may the next call start: the time
-// between turns says little, because a new connection takes time to make.
+// sent records that the call of a granted turn is on its way now. The next call may start only a spacing after that, and not
+// a spacing after the turn, because a new connection takes time to make.
 func (l *lane) sent(t *turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,7 +14,7 @@ const (
 	OutcomeRefused            Outcome = "refused"             // by Control Center, for a reason not listed here
 	OutcomeRateLimited        Outcome = "rate_limited"        // refused for coming too often
 	OutcomeCredentialsRefused Outcome = "credentials_refused" // the credentials or the caller's address
-	OutcomeFailed             Outcome = "failed"              // by the fault of Control Center or of the way to it, such as a timeout
+	OutcomeFailed             Outcome = "failed"              // by Control Center's fault or on the way to it, such as a timeout
 	OutcomeInvalid            Outcome = "invalid"             // an answer that cannot be trusted
 )
 

@@ -6,7 +6,7 @@ import "container/list"
 // served: a caller with a thousand calls delays a caller with one call by a single turn.
 //
 // The callers' lines stand in a circle, which is served round after round. So the order of all waiting turns is known: by
-// round, and within a round by line. Each operation takes O(log n) of the number of waiting turns, whoever their callers are.
+// round, and within a round by line. Each operation takes O(log n) for n waiting turns, whoever their callers are.
 type queue struct {
 	waiting int
 	lines   map[string]*line

@@ -35,7 +35,7 @@ func readRatePlans(dec *jsontext.Decoder) ([]RatePlanUsage, error) {
 		return nil, skip(dec)
 	case jsontext.KindBeginObject, jsontext.KindInvalid: // reading says why it is invalid
 	default:
-		return nil, errors.New("deviceCycleUsageInZones is no object")
+		return nil, errors.New("deviceCycleUsageInZones is not an object")
 	}
 	r := ratePlanReader{index: map[planVersion]int{}, seen: map[zoneOfPlan]bool{}}
 	err := readObject(dec, func(name []byte) error { return r.readEntry(dec, string(name)) })
@@ -114,7 +114,7 @@ func parsePlanKey(key string) (planVersion, error) {
 	}
 	version, err := strconv.ParseUint(key[i+2:], 10, 31)
 	if err != nil {
-		return planVersion{}, fmt.Errorf("the key %q ends in no version number", key)
+		return planVersion{}, fmt.Errorf("the key %q does not end in a valid version number", key)
 	}
 	return planVersion{key[:i], int32(version)}, nil
 }
@@ -185,7 +185,7 @@ func (r *record) usage() (planVersion, ZoneUsage, error) {
 	}
 	version := int32(*r.version)
 	if int64(version) != *r.version {
-		return fail(fmt.Errorf("its ratePlanVersion %d is no version number", *r.version))
+		return fail(fmt.Errorf("its ratePlanVersion %d is not a valid version number", *r.version))
 	}
 	for _, counted := range []struct {
 		name        string

@@ -18,7 +18,7 @@ import (
 // even if its text is not UTF-8.
 var wireOptions = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// newDecoder reads a body once, token by token, without the byte order mark that some servers put before UTF-8.
+// newDecoder reads a body once, token by token, without the byte order mark that some servers send first.
 func newDecoder(body []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(bytes.TrimPrefix(body, []byte("\uFEFF"))), wireOptions)
 }
@@ -127,11 +127,11 @@ func readCount(dec *jsontext.Decoder) (*int64, error) {
 		return &count, nil
 	}
 	if !wireNumber.MatchString(text) {
-		return nil, fmt.Errorf("%s is no count", value)
+		return nil, fmt.Errorf("%s is not a valid count", value)
 	}
 	exact, ok := new(big.Rat).SetString(text)
 	if !ok || !exact.IsInt() || !exact.Num().IsInt64() {
-		return nil, fmt.Errorf("%s is no whole number up to 2^63-1", value)
+		return nil, fmt.Errorf("%s is not a whole number up to 2^63-1", value)
 	}
 	count := exact.Num().Int64()
 	return &count, nil
@@ -153,5 +153,5 @@ func readTime(dec *jsontext.Decoder) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no time of a billing system", text)
+	return time.Time{}, fmt.Errorf("%q is not a valid time of a billing system", text)
 }
