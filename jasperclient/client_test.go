@@ -211,7 +211,7 @@ func TestUsageInZoneRefusesUntrustedAnswers(t *testing.T) {
 		"no end of the cycle":      {query, strings.Replace(plans(record()), `"cycleEndDate"`, `"x"`, 1), "lacks timeStamp"},
 		"a time before computers":  {query, strings.Replace(plans(record()), "2016-11-10T05:31", "1969-11-10T05:31", 1), "not a valid time"},
 		"a time past year 9999":    {query, strings.Replace(plans(record()), "2016-11-30T10:29:59.000Z", "9999-12-31T23:59:59-12:00", 1), "not a valid time"},
-		"not a valid time":                  {query, strings.Replace(plans(record()), `"timeStamp"`, `"x"`, 1), "lacks timeStamp"},
+		"not a valid time":         {query, strings.Replace(plans(record()), `"timeStamp"`, `"x"`, 1), "lacks timeStamp"},
 		"a date for a time":        {query, strings.Replace(plans(record()), "2016-11-10T05:31:17.557Z", "2016-11-10", 1), "not a valid time"},
 		"a cycle turned round":     {query, strings.Replace(plans(record()), "2016-10-31", "2017-10-31", 1), "ends before"},
 		"a cycle without the day":  {onDay(2), plans(record()), "does not hold 2016-12-02"},

@@ -11,7 +11,7 @@
 //	…
 //	usage, err := client.UsageInZone(ctx, jasperclient.UsageQuery{ICCID: iccid})
 //
-// A call ends with a *[DeviceUsage], or with one of these errors, which errors.As finds:
+// A call ends with a *[DeviceUsage], or with one of these errors, which errors.AsType finds:
 //
 //   - *[BusyError]: the account has no turn for the call in time; Control Center was not asked.
 //   - *[QueryError]: the query itself is at fault; Control Center was not asked.

@@ -50,8 +50,7 @@ func Example() {
 	}
 
 	_, err = client.UsageInZone(context.Background(), jasperclient.UsageQuery{ICCID: "8988217755520000099"})
-	var refused *jasperclient.APIError
-	if errors.As(err, &refused) && refused.Code == jasperclient.CodeResourceNotFound {
+	if refused, ok := errors.AsType[*jasperclient.APIError](err); ok && refused.Code == jasperclient.CodeResourceNotFound {
 		fmt.Println("no such device")
 	}
 	// Output:

@@ -12,23 +12,27 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A passenger comes to the lane, may leave it before its turn, and calls for so long when it has one.
+const tick = 10 * time.Millisecond
+
+// A passenger comes to the lane, may leave it before its turn, and has a call and its outcome if it gets one.
 type passenger struct {
-	arrival time.Duration
-	leaves  time.Duration // 0: never
+	caller  Caller
+	arrives time.Duration
+	leaves  time.Duration // after its arrival; 0: never
 	call    time.Duration
+	outcome error
 }
 
-// passengers come at different times, and none leaves in the very moment of a turn: then either may happen.
-func passengers(rt *rapid.T) []passenger {
-	const tick = 10 * time.Millisecond
+// passengers come at least minGap ticks apart. Those that leave do so offBeat before a tick: between ticks nothing else
+// happens.
+func passengers(rt *rapid.T, minGap int, offBeat time.Duration) []passenger {
 	var all []passenger
-	arrival := time.Duration(0)
-	for range rapid.IntRange(1, 40).Draw(rt, "passengers") {
-		arrival += time.Duration(rapid.IntRange(1, 30).Draw(rt, "gap")) * tick
-		p := passenger{arrival: arrival, call: time.Duration(rapid.IntRange(0, 50).Draw(rt, "call")) * tick}
+	arrives := time.Duration(0)
+	for range rapid.IntRange(1, 60).Draw(rt, "passengers") {
+		arrives += time.Duration(rapid.IntRange(minGap, 30).Draw(rt, "gap")) * tick
+		p := passenger{arrives: arrives, call: time.Duration(rapid.IntRange(0, 50).Draw(rt, "call")) * tick}
 		if rapid.Bool().Draw(rt, "impatient") {
-			p.leaves = arrival + time.Duration(rapid.IntRange(0, 100).Draw(rt, "patience"))*tick + tick/2
+			p.leaves = time.Duration(rapid.IntRange(1, 300).Draw(rt, "patience"))*tick - offBeat
 		}
 		all = append(all, p)
 	}
@@ -41,12 +45,12 @@ func lawfulStarts(fair FairUse, spacing time.Duration, all []passenger) []time.D
 	var starts, ends []time.Duration
 	next := time.Duration(0)
 	for _, p := range all {
-		start := max(p.arrival, next)
+		start := max(p.arrives, next)
 		if n := len(ends) - fair.CallsInFlight; n >= 0 {
 			slices.Sort(ends)
 			start = max(start, ends[n]) // from then on fewer than CallsInFlight are under way
 		}
-		if p.leaves != 0 && p.leaves < start {
+		if p.leaves != 0 && p.arrives+p.leaves < start {
 			starts = append(starts, -1)
 			continue
 		}
@@ -64,7 +68,7 @@ func TestTheLaneKeepsItsLaws(t *testing.T) {
 			CallsPerSecond: float64(rapid.SampledFrom([]int{1, 2, 5, 10}).Draw(rt, "per second")),
 			MaxWaiting:     1000,
 		}
-		all := passengers(rt)
+		all := passengers(rt, 1, tick/2) // none comes with another, or leaves in the moment of a turn: then either may happen
 		var got []time.Duration
 		synctest.Test(t, func(t *testing.T) { got = startsOf(t, newLane(fair), all) })
 		if diff := cmp.Diff(lawfulStarts(fair, newLane(fair).pace.base, all), got); diff != "" {
@@ -81,13 +85,13 @@ func startsOf(t *testing.T, l *lane, all []passenger) []time.Duration {
 	var riding sync.WaitGroup
 	for i, p := range all {
 		riding.Go(func() {
-			time.Sleep(p.arrival)
+			time.Sleep(p.arrives)
 			ctx := t.Context()
 			if p.leaves != 0 {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithCancel(ctx)
 				defer cancel()
-				defer time.AfterFunc(p.leaves-p.arrival, cancel).Stop()
+				defer time.AfterFunc(p.leaves, cancel).Stop()
 			}
 			turn, err := enter(ctx, l, Caller{}, atEnd)
 			if err != nil {

@@ -224,39 +224,10 @@ func TestTheExpectedWaitIsRight(t *testing.T) {
 	t.Logf("off by %v at most", worst)
 }
 
-// A rider of the lane's laws comes, may leave before its turn, and has an outcome.
-type rider struct {
-	Caller  Caller
-	Arrives time.Duration
-	Leaves  time.Duration // after its arrival; 0: never
-	Call    time.Duration
-	Outcome string // "", "429" or "500"
-}
-
-func riders(rt *rapid.T) []rider {
-	const tick = 10 * time.Millisecond
-	var all []rider
-	arrives := time.Duration(0)
-	for range rapid.IntRange(1, 60).Draw(rt, "riders") {
-		arrives += time.Duration(rapid.IntRange(0, 30).Draw(rt, "gap")) * tick
-		r := rider{
-			Caller:  Caller{Name: rapid.SampledFrom([]string{"A", "B", "C"}).Draw(rt, "name"), Bulk: rapid.Bool().Draw(rt, "bulk")},
-			Arrives: arrives,
-			Call:    time.Duration(rapid.IntRange(0, 50).Draw(rt, "call")) * tick,
-			Outcome: rapid.SampledFrom([]string{"", "", "", "429", "500"}).Draw(rt, "outcome"),
-		}
-		if rapid.Bool().Draw(rt, "impatient") {
-			r.Leaves = time.Duration(rapid.IntRange(1, 300).Draw(rt, "patience")) * tick
-		}
-		all = append(all, r)
-	}
-	return all
-}
-
 // Whatever comes, leaves and fails: never more calls than the account allows at once or in a second, nobody forgotten, and
 // no turn lost while somebody waits.
 func TestTheLaneKeepsItsLawsWhateverHappens(t *testing.T) {
-	outcomes := map[string]error{"429": errRateLimit, "500": &APIError{HTTPStatus: 500}}
+	outcomes := []error{nil, nil, nil, errRateLimit, &APIError{HTTPStatus: 500}}
 	rapid.Check(t, func(rt *rapid.T) {
 		fair := FairUse{
 			CallsInFlight:  rapid.IntRange(1, 4).Draw(rt, "in flight"),
@@ -264,23 +235,27 @@ func TestTheLaneKeepsItsLawsWhateverHappens(t *testing.T) {
 			MaxWaiting:     rapid.SampledFrom([]int{5, 1000}).Draw(rt, "places"),
 			BulkShare:      rapid.IntRange(0, 60).Draw(rt, "share"),
 		}
-		all := riders(rt)
+		all := passengers(rt, 0, 0)
+		for i := range all {
+			all[i].caller = Caller{Name: rapid.SampledFrom([]string{"A", "B", "C"}).Draw(rt, "name"), Bulk: rapid.Bool().Draw(rt, "bulk")}
+			all[i].outcome = rapid.SampledFrom(outcomes).Draw(rt, "outcome")
+		}
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
 			var starts []time.Time
 			inFlight, settled := 0, 0
 			l := newLane(fair)
 			var riding sync.WaitGroup
-			for _, r := range all {
+			for _, p := range all {
 				riding.Go(func() {
-					time.Sleep(r.Arrives)
+					time.Sleep(p.arrives)
 					ctx := t.Context()
-					if r.Leaves > 0 {
+					if p.leaves > 0 {
 						var cancel context.CancelFunc
-						ctx, cancel = context.WithTimeout(ctx, r.Leaves)
+						ctx, cancel = context.WithTimeout(ctx, p.leaves)
 						defer cancel()
 					}
-					turn, err := enter(ctx, l, r.Caller, atEnd)
+					turn, err := enter(ctx, l, p.caller, atEnd)
 					mu.Lock()
 					settled++
 					mu.Unlock()
@@ -294,11 +269,11 @@ func TestTheLaneKeepsItsLawsWhateverHappens(t *testing.T) {
 						rt.Errorf("%d calls at once", inFlight)
 					}
 					mu.Unlock()
-					time.Sleep(r.Call)
+					time.Sleep(p.call)
 					mu.Lock()
 					inFlight--
 					mu.Unlock()
-					l.leave(turn, outcomes[r.Outcome])
+					l.leave(turn, p.outcome)
 				})
 			}
 			ended := make(chan struct{})
