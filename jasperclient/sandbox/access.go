@@ -7,10 +7,10 @@ import (
 )
 
 // authorized says which account calls. It compares keys in constant time, also
-// one of another length or of an account that does not exist.
+// a key of another length or of an account that does not exist.
 func (s *Sandbox) authorized(r *http.Request) (username string, ok bool) {
 	username, apiKey, _ := r.BasicAuth()
-	want, exists := s.apiKeys[username] // without credentials, the empty name's: none
+	want, exists := s.apiKeys[username] // without credentials the name is empty, and there is no key
 	return username, equal(apiKey, want) && exists
 }
 

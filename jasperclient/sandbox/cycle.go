@@ -50,8 +50,8 @@ func (b billing) firstDay(month int) time.Time {
 	return time.Date(year, m, min(b.day, last), 0, 0, 0, 0, time.UTC)
 }
 
-// startOfDay returns the first second of a day in a zone. [time.Date] alone
-// will not do: where clocks change at midnight it may answer an hour of the day
+// startOfDay returns the first second of a day in a zone. [time.Date] alone is
+// not enough: where clocks change at midnight it may return an hour of the day
 // before, or the second of two midnights.
 func startOfDay(day time.Time, zone *time.Location) time.Time {
 	const span = 24 * 60 * 60 // seconds; no zone is further from UTC

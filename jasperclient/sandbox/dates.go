@@ -6,14 +6,14 @@ import (
 	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
-// dateRules says which dates are taken beyond the two known spellings.
+// dateRules says which dates are accepted beyond the two known spellings.
 type dateRules struct {
 	midCycle, bare, offset, future bool
 }
 
 // parse reads the two spellings seen in real clients, 2016-11-10Z and
-// 2016-11-10+00:00, and those the rules add. The day is returned as its
-// midnight in UTC, no date as nil.
+// 2016-11-10+00:00, and the spellings that the rules add. The day is returned as
+// its midnight in UTC; it is nil if there is no date.
 func (rules dateRules) parse(value string) (*time.Time, *controlcenter.Refusal) {
 	if value == "" {
 		return nil, nil

@@ -6,7 +6,7 @@ type Device struct {
 	Shows string // what a client can see, or get wrong, with this device
 }
 
-// Fleet lists the built-in devices, the vendor's own first.
+// Fleet lists the built-in devices, the vendor's own devices first.
 func Fleet() []Device {
 	var devices []Device
 	for _, d := range builtIn() {
@@ -35,7 +35,7 @@ func (s *Sandbox) find(iccid string) (usageOf, bool) {
 	return func(_ int, c cycle) []planUsage { return s.generated.usage(i, c) }, ok
 }
 
-// used is an amount that was reported.
+// used returns an amount that was reported.
 func used(amount int64) *int64 { return &amount }
 
 // everyCycle is the usage of a device that repeats itself.

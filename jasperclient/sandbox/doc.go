@@ -16,13 +16,13 @@
 //   - trouble ICCIDs, [TroublePrefix] and an eight-digit error code, which
 //     always answer with that error.
 //
-// What nobody outside the vendor knows of the real service is an option, so
-// that a client can be tested against each variant; its comment says so.
+// What nobody outside the vendor knows about the real service is an option, so
+// that a client can be tested against each variant; the option's comment says so.
 //
 // The sandbox counts an account's calls ([Sandbox.Ledger]); [WithAccount] adds
-// accounts to the one there is. Unlike the real service it allows any number of
-// calls, unless [WithFairUse] sets a limit: until then the rate-limit error comes
-// from the trouble ICCID 890000000040000029 alone.
+// accounts to the first one. Unlike the real service it allows any number of
+// calls, unless [WithFairUse] sets a limit: without a limit, only the trouble
+// ICCID 890000000040000029 answers with the rate-limit error.
 //
 // [WithFaults] makes calls go wrong in ways that no question asks for: errors
 // of the server and of proxies, broken connections, answers that are slow, huge,

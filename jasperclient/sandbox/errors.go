@@ -10,11 +10,11 @@ import (
 
 // TroublePrefix begins the ICCIDs that always answer with an error: the prefix
 // and the eight digits of the error's code. 890000000030000001 answers with
-// 30000001, "Unknown server error.". A code Control Center does not have is
-// answered with status 400 and a text of the sandbox.
+// 30000001, "Unknown server error.". A code that Control Center does not have is
+// answered with status 400 and the sandbox's own text.
 const TroublePrefix = "8900000000"
 
-// errBeforeThirdCycle is the one error whose text depends on the day.
+// errBeforeThirdCycle is the only error whose text depends on the day.
 func errBeforeThirdCycle(cycles [3]cycle) *controlcenter.Refusal {
 	earliest := cycles[2].firstDay.Format(time.DateOnly)
 	return &controlcenter.Refusal{Status: http.StatusBadRequest, Code: "10000032",
@@ -26,10 +26,10 @@ func (s *Sandbox) errRateLimit() *controlcenter.Refusal {
 	return controlcenter.RateLimitExceeded.WithStatus(s.rateLimitStatus)
 }
 
-// troubles are the errors that do not depend on the request: those of the
-// vendor's page, and those that any function of Control Center can return. The
+// troubles are the errors that do not depend on the request: the errors of the
+// vendor's page, and errors that any function of Control Center can return. The
 // texts of the latter are the sandbox's own, and the statuses of 10000021 and
-// 10000062 a guess.
+// 10000062 are guesses.
 var troubles = []*controlcenter.Refusal{
 	controlcenter.InvalidCredentials,
 	controlcenter.InvalidDate,
@@ -46,7 +46,7 @@ var troubles = []*controlcenter.Refusal{
 	{Status: http.StatusForbidden, Code: "10000080", Message: "The role may not use this API."},
 }
 
-// troubleCode returns the error code a trouble ICCID asks for.
+// troubleCode returns the error code that a trouble ICCID asks for.
 func troubleCode(iccid string) (string, bool) {
 	code, ok := strings.CutPrefix(iccid, TroublePrefix)
 	return code, ok && len(code) == 8 && isDigits(code)

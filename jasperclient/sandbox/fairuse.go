@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The rates that [WithFairUse] takes: from about one call in twelve days, and
-// no more than can be remembered.
+// The rates that [WithFairUse] accepts: from about one call in twelve days to as
+// many calls as can be remembered.
 const (
 	minCallsPerSecond = 1e-6
 	maxCallsPerSecond = 1e6
@@ -19,7 +19,7 @@ type fairUse struct {
 	window   window
 }
 
-// newFairUse refuses numbers that are no limit. NaN is not between anything.
+// newFairUse refuses numbers that are not a limit. No comparison holds for NaN.
 func newFairUse(callsInFlight int, callsPerSecond float64) (fairUse, error) {
 	if callsInFlight < 0 {
 		return fairUse{}, fmt.Errorf("fair use: %d calls in flight is negative", callsInFlight)
@@ -38,7 +38,7 @@ func newFairUse(callsInFlight int, callsPerSecond float64) (fairUse, error) {
 	return law, nil
 }
 
-// admit says whether a call that makes inFlight with itself is allowed now.
+// admit says whether a call is allowed now; inFlight counts it too.
 func (law *fairUse) admit(inFlight int, now time.Time) bool {
 	if law.inFlight > 0 && inFlight > law.inFlight {
 		return false
@@ -51,8 +51,8 @@ func (law *fairUse) admit(inFlight int, now time.Time) bool {
 type window struct {
 	calls    int // 0 for any number
 	length   time.Duration
-	admitted []time.Time // the last ones, as many as calls, in a ring
-	oldest   int         // its index once the ring is full
+	admitted []time.Time // when the last calls came, at most as many as calls, in a ring
+	oldest   int         // the index of the oldest once the ring is full
 }
 
 func (w *window) admit(now time.Time) bool {

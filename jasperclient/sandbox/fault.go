@@ -6,13 +6,13 @@ import (
 )
 
 // FaultKind is a way in which a call goes wrong that is not the question's
-// fault. Some were seen of Control Center or of the proxies in front of it
+// fault. Some were seen from Control Center or from the proxies in front of it
 // ([FaultServerError], [FaultBadGateway], [FaultUnavailable],
-// [FaultWrongCharset]); the others are what any network can do to any client.
+// [FaultWrongCharset]); the others can happen to any client on any network.
 type FaultKind string
 
-// The kinds of faults. Those of the body change whatever answer the question
-// has, an error too; the body of HEAD is no body, and its faults do not show.
+// The kinds of faults. A fault of the body changes any answer that the question
+// has, also an error. HEAD has no body, and shows no fault of it.
 const (
 	FaultNone          FaultKind = ""               // the right answer
 	FaultServerError   FaultKind = "server-error"   // error 30000001, status 500
@@ -49,8 +49,8 @@ func (k FaultKind) String() string {
 // MarshalText returns the kind's name.
 func (k FaultKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText reads a kind's name, "none" for [FaultNone]. The error of
-// another text lists the kinds.
+// UnmarshalText reads a kind's name, "none" for [FaultNone]. For any other text
+// the error lists the kinds.
 func (k *FaultKind) UnmarshalText(name []byte) (err error) {
 	*k, err = parseKind(string(name))
 	return err
@@ -65,7 +65,7 @@ func parseKind(name string) (FaultKind, error) {
 	return "", fmt.Errorf("no kind %q; the kinds are %v", name, FaultKinds())
 }
 
-// bodyPadding is how much stands before the answer in a huge body.
+// bodyPadding is the number of spaces before the answer in a huge body.
 const bodyPadding = 1 << 20
 
 // Fault is what happens to one call or to a share of the calls.
@@ -77,30 +77,30 @@ type Fault struct {
 	Share float64
 
 	// Delay and Jitter are the latency of a call that takes this fault, added
-	// to that of [WithLatency]: Delay, and a random part of Jitter. They go
-	// with every kind; with FaultNone the right answer is late.
+	// to the latency of [WithLatency]: Delay, and a random part of Jitter. They
+	// go with every kind; with FaultNone the right answer is late.
 	Delay, Jitter time.Duration
 
 	// Over is how long the body of a FaultSlowBody takes.
 	Over time.Duration
 }
 
-// Faults returns the faults now in force: what no call has taken yet of those
-// without a share, and then those with one. It is never nil: no faults are [] in
-// JSON too.
+// Faults returns the faults now in force: the faults without a share that no
+// call has taken yet, and then the faults with a share. It is never nil, so that
+// no faults are [] in JSON too.
 func (s *Sandbox) Faults() []Fault { return s.faults.copy() }
 
-// SetFaults replaces the faults of [WithFaults], and those that no call has
-// taken yet; none at all ends them. Faults without a share are a script: each of
-// the next calls takes one, in their order, and Fault{} is a call without a
-// fault. After the script each call takes at most one of the faults with a
-// share, drawn anew from the seed of [WithSeed]: the same calls, one after
-// another, take the same faults. SetFaults fails, and changes nothing, when a
-// fault is impossible or the shares are more than 1.
+// SetFaults replaces the faults of [WithFaults] and all faults that no call has
+// taken yet; without arguments it ends them. Faults without a share are a
+// script: each of the next calls takes one, in their order, and Fault{} is a
+// call without a fault. After the script each call takes at most one of the
+// faults with a share, drawn anew from the seed of [WithSeed]: the same calls,
+// one after another, take the same faults. SetFaults fails, and changes nothing,
+// when a fault is impossible or the shares add up to more than 1.
 //
-// Faults are of calls that [WithFairUse] allows; a faulted call counts like any
-// other. net/http's client repeats a GET by itself when a connection that
-// it has used before is reset: the ledger then has two calls.
+// Only calls that [WithFairUse] allows take faults; a call with a fault counts
+// like any other. net/http's client repeats a GET by itself when a reused
+// connection is reset: the ledger then has two calls.
 func (s *Sandbox) SetFaults(faults ...Fault) error {
 	return s.faults.set(s.generated.seed, faults)
 }
@@ -109,7 +109,7 @@ func (f Fault) check() error {
 	if _, err := parseKind(f.Kind.String()); err != nil {
 		return err
 	}
-	if !(f.Share >= 0 && f.Share <= 1) { // NaN is not
+	if !(f.Share >= 0 && f.Share <= 1) { // NaN fails too
 		return fmt.Errorf("%q: share %v is not between 0 and 1", f.Kind, f.Share)
 	}
 	if f.Delay < 0 || f.Jitter < 0 || f.Over < 0 {

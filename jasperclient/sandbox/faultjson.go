@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// faultForm is what errors show of a fault's form in JSON.
+// faultForm is the form of a fault in JSON that errors show.
 const faultForm = `{"kind":"slow-body","share":0.1,"delay":"1s","jitter":"0.5s","over":"2s"}`
 
-// faultJSON is a [Fault] in JSON. A kind and a share that are not there are nil:
-// neither is what "none" or 0 says.
+// faultJSON is a [Fault] in JSON. A missing kind or share is nil, because that
+// does not mean the same as "none" or 0.
 type faultJSON struct {
 	Kind   *FaultKind   `json:"kind"`
 	Share  *float64     `json:"share,omitempty"`
@@ -22,7 +22,7 @@ type faultJSON struct {
 	Over   jsonDuration `json:"over,omitempty"`
 }
 
-// MarshalJSON writes the form that [Fault.UnmarshalJSON] reads, without what is 0.
+// MarshalJSON writes the form that [Fault.UnmarshalJSON] reads, without fields that are 0.
 func (f Fault) MarshalJSON() ([]byte, error) {
 	wire := faultJSON{
 		Kind: &f.Kind, Delay: jsonDuration(f.Delay), Jitter: jsonDuration(f.Jitter), Over: jsonDuration(f.Over),
@@ -37,17 +37,16 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 //
 //	{"kind":"slow-body","share":0.1,"delay":"1s","jitter":"0.5s","over":"2s"}
 //
-// All but the kind may be left out, and durations are as [time.ParseDuration]
-// takes them. Another field, a kind that does not exist and a share that is
-// written as 0 are errors: who writes 0 hardly means the next call, which is
-// what no share means. Whether the fault is possible is for [Sandbox.SetFaults]
-// to say.
+// All but the kind may be left out, and durations are written as for
+// [time.ParseDuration]. An unknown field, an unknown kind and a share of 0 are
+// errors: somebody who writes 0 hardly means the next call, which is what a
+// missing share means. [Sandbox.SetFaults] says whether the fault is possible.
 func (f *Fault) UnmarshalJSON(text []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	var wire faultJSON
 	if err := decoder.Decode(&wire); err != nil {
-		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) { // its text is for Go programmers
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // its text is for Go programmers
 			err = fmt.Errorf("%s cannot be a %s", cmp.Or(wrong.Field, "a fault"), wrong.Value)
 		}
 		return fmt.Errorf("%w; write a fault like %s", err, faultForm)

@@ -10,8 +10,8 @@ import (
 // faultPlan decides which fault a call takes.
 type faultPlan struct {
 	mu     sync.Mutex
-	script []Fault // of the next calls, one each
-	shared []Fault // of the calls after them
+	script []Fault // for the next calls, one each
+	shared []Fault // for the calls after that
 	random *rand.Rand
 }
 
@@ -46,8 +46,8 @@ func (p *faultPlan) copy() []Fault {
 	return append(append(faults, p.script...), p.shared...)
 }
 
-// seed makes the draw begin anew. The second word tells it from the draws of
-// generated devices.
+// seed makes the draws begin anew. The second word makes them differ from the
+// draws of generated devices.
 func (p *faultPlan) seed(seed uint64) {
 	p.random = rand.New(rand.NewPCG(seed, 1<<63))
 }

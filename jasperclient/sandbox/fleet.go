@@ -3,7 +3,7 @@ package sandbox
 import "math"
 
 // builtIn returns the built-in fleet. The ICCIDs that begin with 8999901 are
-// invented: 999 is no country's code. The usage of each device moves with the
+// invented: 999 is not a country's code. The usage of each device moves with the
 // clock, so that "current" is always the current cycle.
 func builtIn() []device {
 	return []device{
@@ -167,7 +167,7 @@ func overflowingSum() device {
 	}
 }
 
-// threeCycles has numbers that tell its cycles apart.
+// threeCycles has different numbers in each cycle.
 func threeCycles() device {
 	return device{
 		Device{"8999901000000000084", "three cycles told apart by their data: 3000 now, 2000 before, 1000 before that"},
@@ -179,8 +179,8 @@ func threeCycles() device {
 	}
 }
 
-// planChanged moved from one rate plan to another within the current cycle: the
-// usage of a cycle is that of both.
+// planChanged moved from one rate plan to another within the current cycle, which
+// has the usage on both.
 func planChanged() device {
 	return device{
 		Device{"8999901000000000092", "a rate plan changed in the middle of the current cycle"},

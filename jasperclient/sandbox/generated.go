@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A generated ICCID is a prefix and the device's number. 89 is a SIM's, and 999
-// no country's code: no real SIM has this number.
+// A generated ICCID is a prefix and the device's number. 89 is the prefix of SIM
+// cards, and 999 is not a country's code: no real SIM has this number.
 const (
 	generatedPrefix = "8999900"
 	generatedDigits = 12
@@ -21,7 +21,7 @@ func GeneratedICCID(i int) string {
 	return fmt.Sprintf("%s%0*d", generatedPrefix, generatedDigits, i)
 }
 
-// generatedFleet computes what it is asked for; nothing is stored.
+// generatedFleet computes the devices' usage when it is asked for; nothing is stored.
 type generatedFleet struct {
 	devices int
 	seed    uint64
@@ -67,7 +67,7 @@ func (g generatedFleet) usage(i int, c cycle) []planUsage {
 	return []planUsage{plan}
 }
 
-// randomUsage always has data; each other kind is as often null as not.
+// randomUsage always has data; each other kind is null half of the time.
 func randomUsage(random *rand.Rand, zone string) zoneUsage {
 	maybe := func(limit int64) *int64 {
 		if random.IntN(2) == 0 {

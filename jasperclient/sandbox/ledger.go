@@ -7,7 +7,7 @@ import (
 )
 
 // Ledger is what a Sandbox has counted since [New]: over all its accounts, and
-// of each by its user name.
+// for each account by its user name.
 type Ledger struct {
 	Counts
 	ByAccount map[string]Counts `json:"byAccount"`
@@ -15,15 +15,15 @@ type Ledger struct {
 
 // Counts are the calls of an account, or of all accounts together.
 type Counts struct {
-	Calls        int `json:"calls"`        // that arrived, overruns among them
-	Overruns     int `json:"overruns"`     // that were more than [WithFairUse] allows
-	MostInFlight int `json:"mostInFlight"` // at once, overruns among them
+	Calls        int `json:"calls"`        // that arrived, including overruns
+	Overruns     int `json:"overruns"`     // beyond what [WithFairUse] allows
+	MostInFlight int `json:"mostInFlight"` // at once, including overruns
 }
 
 // Ledger returns a copy of the ledger as it stands now.
 func (s *Sandbox) Ledger() Ledger { return s.ledger.copy() }
 
-// ledger counts the calls of accounts and holds each to its law.
+// ledger counts the calls of accounts and applies each account's law to them.
 type ledger struct {
 	mu       sync.Mutex
 	total    tally
@@ -36,16 +36,15 @@ type account struct {
 	law fairUse
 }
 
-// tally are counts that go on. A call is in flight from its arrival until the
-// last of its answer is sent, the latency included; that it was refused does
-// not make it less of a parallel call.
+// tally keeps counts. A call is in flight from its arrival until the last byte of
+// its answer is sent, including the latency. A refused call is in flight too.
 type tally struct {
 	Counts
 	inFlight int
 }
 
-// newLedger gives each account a law of its own, of the same numbers: law has
-// admitted nothing yet, and its copies share nothing.
+// newLedger gives each account its own copy of law, which has admitted nothing
+// yet: so the copies share nothing.
 func newLedger(usernames iter.Seq[string], law fairUse) *ledger {
 	l := &ledger{accounts: make(map[string]*account)}
 	for username := range usernames {

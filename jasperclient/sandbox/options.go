@@ -22,11 +22,11 @@ func WithCredentials(username, apiKey string) Option {
 	}
 }
 
-// WithAccount adds an account to that of [WithCredentials], with a user name and
-// an API key of its own. It has the same devices with the same usage, a page of
-// its own in the ledger, and all that [WithFairUse] allows for itself: no
-// account's calls count against another's. Faults are of all accounts' calls
-// together. A user name that another account has is an error of [New].
+// WithAccount adds an account to the account of [WithCredentials], with its own
+// user name and API key. It has the same devices with the same usage, its own
+// page in the ledger, and all that [WithFairUse] allows for itself: no account's
+// calls count against another's. All accounts' calls share the faults. [New]
+// fails if another account has the same user name.
 func WithAccount(username, apiKey string) Option {
 	return func(s *Sandbox) error { return s.addAccount(username, apiKey) }
 }
@@ -52,7 +52,7 @@ func checkCredentials(username, apiKey string) error {
 	return nil
 }
 
-// WithClock sets what tells the time: it dates the answers and says which
+// WithClock sets the clock: it dates the answers and says which
 // billing cycle is the current one. The default is [time.Now].
 func WithClock(now func() time.Time) Option {
 	return func(s *Sandbox) error {
@@ -66,7 +66,7 @@ func WithClock(now func() time.Time) Option {
 
 // WithBilling sets the accounts' time zone and the day of the month, 1 to 31,
 // on which its billing cycles begin at midnight; in a month without that day
-// they begin on the month's last. The default, day 1 in a zone 13:30 ahead of
+// they begin on its last day. The default, day 1 in a zone 13:30 ahead of
 // UTC, gives the cycle of the vendor's example.
 func WithBilling(zone *time.Location, cycleDay int) Option {
 	return func(s *Sandbox) error {
@@ -119,7 +119,7 @@ func WithLatency(d time.Duration) Option {
 // usage. The form Control Center uses is unknown.
 type EmptyUsage = controlcenter.NoUsage
 
-// The forms an answer without usage may take.
+// The forms of an answer without usage.
 const (
 	EmptyObject  = controlcenter.NoUsageObject  // {}
 	EmptyNull    = controlcenter.NoUsageNull    // null
@@ -139,7 +139,7 @@ func WithEmptyUsage(form EmptyUsage) Option {
 }
 
 // WithRateLimitStatus sets the HTTP status of error 40000029, "rate limit
-// exceeded": 400 or 429. Which of them Control Center sends is unknown. The
+// exceeded": 400 or 429. It is unknown which of them Control Center sends. The
 // default is 429.
 func WithRateLimitStatus(status int) Option {
 	return func(s *Sandbox) error {
@@ -165,10 +165,10 @@ func WithRateLimitStatus(status int) Option {
 // answered. How Control Center measures, and whether it counts what it refuses,
 // is unknown.
 //
-// An account's calls are those that reach the API: the path of this page, its
-// credentials, GET or HEAD. They count whatever the answer, an error of
-// the vendor's page or a trouble ICCID included. Other paths, credentials and
-// methods are nobody's calls.
+// An account's calls are the requests that reach the API: with the path of this
+// page, the account's credentials, and GET or HEAD. They count whatever the
+// answer is, also an error of the vendor's page or of a trouble ICCID. Requests
+// with other paths, credentials or methods are nobody's calls.
 func WithFairUse(callsInFlight int, callsPerSecond float64) Option {
 	return func(s *Sandbox) (err error) {
 		s.fairUse, err = newFairUse(callsInFlight, callsPerSecond)
@@ -183,7 +183,7 @@ func WithFaults(faults ...Fault) Option {
 }
 
 // WithMidCycleDates says whether any date within a billing cycle selects it, or
-// its first day alone does and every other date is error 10000012. The vendor's
+// only its first day does and every other date is error 10000012. The vendor's
 // page speaks of the first day, yet its example sends another; what Control
 // Center does is unknown. The default is true.
 func WithMidCycleDates(accepted bool) Option {

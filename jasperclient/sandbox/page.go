@@ -13,7 +13,7 @@ import (
 	"github.com/zoneusage/zoneusage/internal/gzipped"
 )
 
-// page is an answer held back until it is whole, for its fault to change it.
+// page is an answer that is held back until it is complete, so that its fault can change it.
 type page struct {
 	http.ResponseWriter // for its header
 	request             *http.Request
@@ -56,7 +56,7 @@ func (p *page) compress() {
 }
 
 // send sends the answer as its fault asks. It calls leave before the client can
-// have all there is to have: who asks again then is not one too many.
+// have all that it gets: a client that asks again then has no call in flight.
 func (p *page) send(fault Fault, leave func()) {
 	half := p.body[:len(p.body)/2]
 	switch fault.Kind {
@@ -71,7 +71,7 @@ func (p *page) send(fault Fault, leave func()) {
 	case FaultTruncatedBody:
 		leave()
 		p.Header().Set("Content-Length", strconv.Itoa(len(p.body)))
-		p.write(half) // the server ends a connection that owes bytes
+		p.write(half) // the server closes a connection with bytes missing
 	case FaultSlowBody:
 		p.trickle(fault.Over, leave)
 	default:
@@ -82,7 +82,7 @@ func (p *page) send(fault Fault, leave func()) {
 
 func (p *page) write(body []byte) {
 	p.ResponseWriter.WriteHeader(p.status)
-	_, _ = p.ResponseWriter.Write(body) // a client that left is nobody to tell
+	_, _ = p.ResponseWriter.Write(body) // a client that left needs no error
 }
 
 // reset ends the connection without an orderly end.
@@ -106,10 +106,10 @@ func (p *page) trickle(over time.Duration, leave func()) {
 	began := time.Now()
 	p.ResponseWriter.WriteHeader(p.status)
 	for i := range p.body {
-		_ = client.Flush() // fails when the client left, as the context tells
+		_ = client.Flush() // fails when the client left, which ends the context too
 		sent := float64(i+1) / float64(len(p.body))
 		if !pause(p.request, time.Until(began.Add(time.Duration(sent*float64(over))))) {
-			panic(http.ErrAbortHandler) // to end here is not to end well
+			panic(http.ErrAbortHandler) // returning here would end the answer properly
 		}
 		if i == len(p.body)-1 {
 			leave()

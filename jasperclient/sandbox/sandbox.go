@@ -10,9 +10,9 @@ import (
 	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
-// Sandbox is an imitated Control Center with one account, or more. After [New]
-// nothing changes but the ledger and the faults, each of which has a lock of its
-// own, so it may serve any number of requests at once.
+// Sandbox is an imitated Control Center with one or more accounts. After [New]
+// only the ledger and the faults change, each under its own lock, so that a
+// Sandbox may serve any number of requests at once.
 type Sandbox struct {
 	username, apiKey string            // of the first account
 	apiKeys          map[string]string // of all accounts, by user name
@@ -70,7 +70,7 @@ func New(opts ...Option) (*Sandbox, error) {
 }
 
 // ServeHTTP answers one call, after the latency asked for. It counts the call,
-// and decides whether it is one too many, when it arrives. Some faults abort it
+// and decides whether it is an overrun, when it arrives. Some faults abort it
 // with [http.ErrAbortHandler].
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	version, iccid, found := controlcenter.ReadPath(r.URL)
@@ -130,7 +130,7 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request, username, ve
 }
 
 // writeTimeout answers a call whose context ended while the client still
-// listens: the time-out of a server in front. Such a server answers HTML.
+// listens: as a server in front does at its time-out, with HTML.
 func writeTimeout(w http.ResponseWriter) {
 	controlcenter.WriteHTML(w, http.StatusServiceUnavailable)
 }
@@ -164,8 +164,8 @@ func (s *Sandbox) serveUsage(w http.ResponseWriter, version, iccid, rawQuery str
 
 // usageInZone answers one question, or says which of the vendor's errors it is.
 // The vendor does not say which error wins when a request has several. Here the
-// form of the request comes first (version, parameters, date), then what it
-// names, from the whole to the part: device, cycle, rate plan, zone.
+// form of the request comes first (version, parameters, date), then the things
+// it names, from the whole to the part: device, cycle, rate plan, zone.
 func (s *Sandbox) usageInZone(version, iccid, rawQuery string) (controlcenter.Answer, *controlcenter.Refusal) {
 	now := s.now()
 	cycles := s.billing.lastThree(now)

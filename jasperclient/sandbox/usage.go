@@ -16,7 +16,7 @@ type planUsage struct {
 }
 
 // zoneUsage is what a device used in a zone: bytes, seconds and messages. nil is
-// the vendor's null, nothing reported, which is not 0.
+// the vendor's null: nothing was reported, which is not 0.
 type zoneUsage struct {
 	zone             string
 	data             *int64
@@ -71,9 +71,9 @@ func (known ratePlans) add(usage []planUsage) {
 	}
 }
 
-// check refuses names the account does not know, an empty name meaning none
-// given. A zone must be of the rate plan when one is given. A name that is known
-// is right even when the device used nothing of it.
+// check refuses names that the account does not know; an empty name means that
+// none is given. If a rate plan is given, it must have the zone. A known name is
+// right even if the device used nothing of it.
 func (known ratePlans) check(ratePlan, zone string) *controlcenter.Refusal {
 	if _, ok := known[ratePlan]; ratePlan != "" && !ok {
 		return controlcenter.InvalidRatePlan
