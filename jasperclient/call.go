@@ -55,7 +55,7 @@ type result struct {
 // Only ctx's values are used, such as its trace, and not its end: by then others may wait for the call.
 //
 // When the call ends, onEnd, unless it is nil, gets the outcome before any caller does. It must not block. sent is when
-// Control Center was asked, the zero time if it was not. Start and Join do not call onEnd; the last Wait may.
+// the last attempt asked Control Center, the zero time if it did not. Start and Join do not call onEnd; the last Wait may.
 func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, onEnd func(usage *DeviceUsage, sent time.Time, err error)) (*Call, error) {
 	q, err := q.valid()
 	if err != nil {
