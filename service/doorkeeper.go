@@ -74,7 +74,7 @@ func (d doorkeeper) admit(ctx context.Context, rec *record) (*callers.Caller, er
 	if caller.Listed { // else it is the peer, which the log has
 		rec.caller, rec.subject = caller.Name, caller.Subject
 	}
-	return caller, caller.Take()
+	return caller, caller.CountRequest()
 }
 
 // identify finds the caller.
@@ -103,7 +103,7 @@ const anyAccount = "*"
 
 // allow fails where the caller may not ask the account, whether there is one of this name or not.
 func (d doorkeeper) allow(caller *callers.Caller, name string) error {
-	if caller.May(cmp.Or(name, d.usage.account("").Name)) {
+	if caller.MayAsk(cmp.Or(name, d.usage.account("").Name)) {
 		return nil
 	}
 	return &callers.NotAllowedError{Why: fmt.Sprintf("the policy gives %s no account %.100q", caller.Name, name)}

@@ -25,7 +25,7 @@ func isPublicHealth(name string) bool {
 // watched, so that names which nobody has are for those alone who may know all.
 func (d doorkeeper) allowHealth(caller *callers.Caller, name string) error {
 	account, ok := strings.CutPrefix(name, upstreamHealth+".")
-	if isPublicHealth(name) || (ok && d.usage.account(account) != nil && caller.May(account)) {
+	if isPublicHealth(name) || (ok && d.usage.account(account) != nil && caller.MayAsk(account)) {
 		return nil
 	}
 	return d.allow(caller, anyAccount)

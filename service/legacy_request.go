@@ -21,7 +21,7 @@ const (
 // readLegacy reads a request for Control Center into a request message, and tells what is at fault in it.
 func readLegacy(r *http.Request, version, iccid string) (*usagev1.GetDeviceUsageInZoneRequest, *requestError) {
 	bad := new(requestError)
-	if !controlcenter.Reads(r.Method) {
+	if !controlcenter.IsReadMethod(r.Method) {
 		bad.violate(methodPart, errors.New("the path has no such method; use GET"))
 	}
 	if version != "1" {

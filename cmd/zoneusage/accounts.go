@@ -28,19 +28,19 @@ type upstreamUser struct{ baseURL, username string }
 // of an account that is taken out go on, and one that comes back finds what it has used.
 type roster struct {
 	command *serveCommand
-	clients map[upstreamUser]*connection
+	clients map[upstreamUser]*accountClient
 	keys    []string // the files of the keys
 }
 
 // files are those that the accounts are read from.
 func (r *roster) files() []string { return append([]string{r.command.Accounts}, r.keys...) }
 
-// A listed is an entry with what it takes to call its account.
-type listed struct {
+// A checkedEntry is an entry with what it takes to call its account.
+type checkedEntry struct {
 	accountEntry
 	credentials jasperclient.Credentials
 	fair        jasperclient.FairUse
-	connected   *connection
+	connected   *accountClient
 	user        upstreamUser
 }
 
@@ -54,9 +54,9 @@ func (r *roster) read() ([]service.Account, error) {
 	for _, entry := range entries {
 		r.keys = append(r.keys, r.keyFile(entry))
 	}
-	all, used := make([]listed, len(entries)), map[upstreamUser]string{}
+	all, used := make([]checkedEntry, len(entries)), map[upstreamUser]string{}
 	for i, entry := range entries {
-		if all[i], err = r.list(entry); err != nil {
+		if all[i], err = r.resolve(entry); err != nil {
 			return nil, fmt.Errorf("--accounts: account %d, %q: %w", i+1, entry.Name, err)
 		}
 		if other, ok := used[all[i].user]; ok {
@@ -74,14 +74,14 @@ func (r *roster) read() ([]service.Account, error) {
 		} else if err := connected.client.Update(a.credentials, a.fair); err != nil {
 			return nil, fmt.Errorf("--accounts: %q: %w", a.Name, err)
 		}
-		accounts[i] = connected.as(a.Name)
+		accounts[i] = connected.named(a.Name)
 	}
 	return accounts, nil
 }
 
-// list makes the entry's client, by which everything in it is checked.
-func (r *roster) list(entry accountEntry) (listed, error) {
-	a := listed{accountEntry: entry, fair: r.command.fairUse()}
+// resolve makes the entry's client, by which everything in it is checked.
+func (r *roster) resolve(entry accountEntry) (checkedEntry, error) {
+	a := checkedEntry{accountEntry: entry, fair: r.command.fairUse()}
 	if entry.CallsPerSecond != nil {
 		a.fair.CallsPerSecond = *entry.CallsPerSecond
 	}

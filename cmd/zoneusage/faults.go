@@ -81,7 +81,7 @@ func serveFaults(w http.ResponseWriter, r *http.Request, control *sandbox.Sandbo
 
 func putFaults(body io.Reader, control *sandbox.Sandbox) error {
 	text, err := io.ReadAll(body)
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fmt.Errorf("the body is more than %d bytes", tooLarge.Limit)
 	}
 	if err != nil {
@@ -98,7 +98,7 @@ func putFaults(body io.Reader, control *sandbox.Sandbox) error {
 func parseFaults(text []byte) ([]sandbox.Fault, error) {
 	var each []json.RawMessage
 	err := json.Unmarshal(text, &each)
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return nil, fmt.Errorf("the body is no JSON: %w, at byte %d", err, syntax.Offset)
 	}
 	if err != nil || each == nil {

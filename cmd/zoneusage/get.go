@@ -17,8 +17,14 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// many is from how many devices on a list is bulk, and a bar worth its place; and for how many a name is unknown that is mistyped.
-const many = 20
+const (
+	// bulkFrom is the number of devices from which --class=auto asks as bulk.
+	bulkFrom = 20
+	// progressFrom is the number of devices from which a progress bar is worth its place.
+	progressFrom = 20
+	// misnamedLimit is the number of devices for which a rate plan or zone may be unknown before the name is taken for mistyped.
+	misnamedLimit = 20
+)
 
 type getCommand struct {
 	callerFlags
@@ -33,7 +39,7 @@ type getCommand struct {
 	Account        string         `placeholder:"NAME" help:"The account to ask, where the service has several."`
 	MaxAge         *time.Duration `placeholder:"DURATION" help:"The oldest answer to take, such as 10m; 0s asks Control Center now."`
 
-	Class    string        `enum:"auto,interactive,bulk" default:"auto" help:"Whom the service lets go first: ${enum}. Bulk questions let interactive ones go first; auto is bulk from ${many} devices on."`
+	Class    string        `enum:"auto,interactive,bulk" default:"auto" help:"Whom the service lets go first: ${enum}. Bulk questions let interactive ones go first; auto is bulk from ${bulk_from} devices on."`
 	Parallel int           `default:"8" help:"How many devices to ask about at once; the service queues them."`
 	Timeout  time.Duration `default:"2m" help:"How long a device may take, with the waits that the service asks for."`
 	Retries  int           `default:"4" help:"How often a call is made again that failed because the service or Control Center cannot be reached."`
@@ -77,20 +83,20 @@ func (c *getCommand) Run(ctx context.Context, app *kong.Kong) error {
 		return err
 	}
 	count, counted := list.Count()
-	isMany := !counted || count >= many
+	atLeast := func(devices int) bool { return !counted || count >= devices }
 	question := inquiry.Inquiry{
 		Client:   usagev1.NewUsageServiceClient(conn),
 		Question: c.question(),
-		Bulk:     c.Class == "bulk" || (c.Class == "auto" && isMany),
+		Bulk:     c.Class == "bulk" || (c.Class == "auto" && atLeast(bulkFrom)),
 		Parallel: c.Parallel,
 		Timeout:  c.Timeout,
 		Retries:  c.Retries,
 	}
 	report.total = count
-	if isMany {
+	if atLeast(progressFrom) {
 		report.showProgress()
 	}
-	for answer := range question.Ask(ctx, list.Unknown(known)) {
+	for answer := range question.Ask(ctx, list.MarkDuplicates(known)) {
 		if !report.add(answer) {
 			break
 		}

@@ -34,7 +34,7 @@ func main() {
 		kong.Description("A device's usage on Cisco IoT Control Center by rate plan and zone, typed, over gRPC and REST."),
 		kong.DefaultEnvars("ZONEUSAGE"),
 		kong.Vars{
-			"many":            strconv.Itoa(many),
+			"bulk_from":       strconv.Itoa(bulkFrom),
 			"fault_kinds":     strings.Trim(fmt.Sprint(sandbox.FaultKinds()), "[]"),
 			"oidc_algorithms": strings.Join(callers.Algorithms(), ", "),
 		},

@@ -49,7 +49,7 @@ func (r *report) showProgress() {
 // add takes an answer, and returns false when no more are wanted.
 func (r *report) add(answer inquiry.Answer) bool {
 	switch err := answer.Err; {
-	case errors.Is(err, iccids.ErrKnown):
+	case errors.Is(err, iccids.ErrDuplicate):
 		r.skipped++
 	case err != nil && answer.ICCID == "":
 		r.fail(err.Error())
@@ -78,19 +78,19 @@ func (r *report) done() int { return r.answered + r.failed + r.skipped }
 // device alone, but does so for all where it is mistyped.
 func (r *report) endFor(err error) error {
 	switch {
-	case inquiry.NotThere(err):
+	case inquiry.IsUnreachable(err):
 		return fmt.Errorf("no zoneusage answers at %s; is one serving there, and with TLS, for which there are --tls and --ca-cert?", r.addr)
-	case inquiry.OfAll(err) && r.done() != r.total:
+	case inquiry.AffectsEveryDevice(err) && r.done() != r.total:
 		return errors.New("any other device would have the same error, so none is asked about")
 	}
-	if inquiry.OfName(err) {
+	if inquiry.IsUnknownName(err) {
 		r.misnamed++
 	}
-	if r.misnamed < many || r.held || r.answered > 0 || r.done() == r.total {
+	if r.misnamed < misnamedLimit || r.held || r.answered > 0 || r.done() == r.total {
 		return nil
 	}
 	return fmt.Errorf("--rate-plan or --zone is unknown for each of %d devices, so the others are not asked about; "+
-		"correct the name, or begin with a device that has it", many)
+		"correct the name, or begin with a device that has it", misnamedLimit)
 }
 
 // write writes an answer, in one piece: nothing but a kill in the middle leaves a part of it.

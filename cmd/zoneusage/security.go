@@ -40,7 +40,7 @@ type security struct {
 	unknown      []string // accounts that were warned of
 }
 
-func (f securityFlags) secure() (*security, error) {
+func (f securityFlags) newSecurity() (*security, error) {
 	s := &security{flags: f}
 	// One that is set by mistake to nothing would let everybody in, behind a proxy.
 	for _, variable := range []string{"ZONEUSAGE_CALLERS", "ZONEUSAGE_CLIENT_CA", "ZONEUSAGE_OIDC_ISSUER", "ZONEUSAGE_TLS_CERT", "ZONEUSAGE_TLS_KEY"} {
@@ -111,20 +111,20 @@ func (s *security) warn(log *slog.Logger, accounts []service.AccountState) {
 	s.unknown = unknown
 }
 
-// tellExpiry tells the metrics when the certificates end.
-func (s *security) tellExpiry(metrics *telemetry.Metrics) {
+// reportExpiry tells the metrics when the certificates end.
+func (s *security) reportExpiry(metrics *telemetry.Metrics) {
 	if s.certificates == nil {
 		return
 	}
-	server, clientCA := s.certificates.Expire()
+	server, clientCA := s.certificates.Expiry()
 	metrics.CertificateExpires("server", server)
 	if !clientCA.IsZero() {
 		metrics.CertificateExpires("client_ca", clientCA)
 	}
 }
 
-// tell says who is let in, for a start without callers is as quiet as one with them.
-func (s *security) tell(log *slog.Logger, insecure bool) {
+// logPolicy says who is let in, for a start without callers is as quiet as one with them.
+func (s *security) logPolicy(log *slog.Logger, insecure bool) {
 	log.Info("callers", "tls", s.certificates != nil, "client_certificates", s.flags.ClientCA != "",
 		"policy", s.flags.Callers, "issuer", s.flags.OIDCIssuer)
 	if insecure && (s.certificates == nil || s.flags.Callers == "") {

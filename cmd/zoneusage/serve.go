@@ -76,7 +76,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		return err
 	}
 	defer c.observer.close()
-	secure, err := c.secure()
+	secure, err := c.newSecurity()
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		c.observer.reload(ctx, hangup, secure, usage, append(secure.sources(), upstream.sources(usage)...))
 	})()
 	return c.serve(ctx, server, func(grpcAddr, httpAddr, adminAddr string) {
-		secure.tell(log, c.Insecure)
+		secure.logPolicy(log, c.Insecure)
 		upstream.announce(log, grpcAddr, httpAddr, adminAddr)
 		if upstream.sandbox != nil && c.TLSCert == "" && c.Callers == "" {
 			showCalls(app.Stdout, grpcAddr, httpAddr)
@@ -150,7 +150,7 @@ func (c *serveCommand) serve(ctx context.Context, server *service.Server, announ
 	}
 	defer admin.close()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(c.observer.count(grpcListener, httpListener)) }()
+	go func() { served <- server.Serve(c.observer.countConnections(grpcListener, httpListener)) }()
 	announce(grpcListener.Addr().String(), httpListener.Addr().String(), admin.addr())
 	select {
 	case err := <-served:

@@ -102,13 +102,13 @@ func (o *observer) reload(
 ) {
 	reload.Run(ctx, o.log, hangup, func(source string, err error) {
 		o.metrics.Reloaded(source, err)
-		secure.tellExpiry(o.metrics)
+		secure.reportExpiry(o.metrics)
 		secure.warn(o.log, usage.States())
 	}, sources...)
 }
 
-// count counts the connections of both doors.
-func (o *observer) count(grpcListener, httpListener net.Listener) (countedGRPC, countedHTTP net.Listener) {
+// countConnections counts the connections of both doors.
+func (o *observer) countConnections(grpcListener, httpListener net.Listener) (countedGRPC, countedHTTP net.Listener) {
 	return o.metrics.CountConnections("grpc", grpcListener), o.metrics.CountConnections("rest", httpListener)
 }
 

@@ -114,7 +114,7 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the settings of Control Center: %w", err)
 	}
-	u := &upstream{accounts: []service.Account{connected.as(defaultAccount)}}
+	u := &upstream{accounts: []service.Account{connected.named(defaultAccount)}}
 	if c.APIKeyFile != "" {
 		u.renewKey = &reload.Source{Name: "accounts", Files: func() []string { return []string{c.APIKeyFile} }, Load: func() error {
 			key, err := readKeyFile(c.APIKeyFile)
@@ -128,7 +128,7 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 }
 
 func (c *serveCommand) connectAccounts() (*upstream, error) {
-	r := &roster{command: c, clients: map[upstreamUser]*connection{}}
+	r := &roster{command: c, clients: map[upstreamUser]*accountClient{}}
 	accounts, err := r.read()
 	if err != nil {
 		return nil, err
@@ -143,19 +143,19 @@ func (c *serveCommand) fairUse() jasperclient.FairUse {
 	}
 }
 
-// A connection is a client, and what counts the events of its lane.
-type connection struct {
+// An accountClient is the client of an account, and what counts the events of its lane.
+type accountClient struct {
 	client *jasperclient.Client
 	lane   *telemetry.Lane
 }
 
-// as is the account under a name.
-func (c *connection) as(name string) service.Account {
+// named makes the service's account of this name, and counts its lane's events under the name.
+func (c *accountClient) named(name string) service.Account {
 	c.lane.Name(name)
 	return service.Account{Name: name, Client: c.client}
 }
 
-func (c *serveCommand) newClient(url string, credentials jasperclient.Credentials, fair jasperclient.FairUse) (*connection, error) {
+func (c *serveCommand) newClient(url string, credentials jasperclient.Credentials, fair jasperclient.FairUse) (*accountClient, error) {
 	lane := c.observer.metrics.NewLane()
 	client, err := jasperclient.New(url, credentials, append(c.observer.clientOptions(lane),
 		jasperclient.WithFairUse(fair),
@@ -164,7 +164,7 @@ func (c *serveCommand) newClient(url string, credentials jasperclient.Credential
 	if err != nil {
 		return nil, err
 	}
-	return &connection{client, lane}, nil
+	return &accountClient{client, lane}, nil
 }
 
 // startSandbox serves the sandbox over loopback, so that its answers take the way of a real Control Center's.
@@ -182,5 +182,5 @@ func (c *serveCommand) startSandbox(ctx context.Context) (*upstream, error) {
 		door.close()
 		return nil, err
 	}
-	return &upstream{accounts: []service.Account{connected.as(sandboxName)}, sandbox: door}, nil
+	return &upstream{accounts: []service.Account{connected.named(sandboxName)}, sandbox: door}, nil
 }

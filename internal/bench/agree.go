@@ -31,18 +31,18 @@ func (bearer) GetRequestMetadata(context.Context, ...string) (map[string]string,
 // RequireTransportSecurity implements credentials.PerRPCCredentials.
 func (bearer) RequireTransportSecurity() bool { return true }
 
-// dial connects over gRPC, with TLS and the token where there is a secure.
-func dial(addr string, secure *tls.Config) (*grpc.ClientConn, error) {
+// dial connects over gRPC, with TLS and the token where tlsConfig is not nil.
+func dial(addr string, tlsConfig *tls.Config) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
-	if secure != nil {
-		options = []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(secure.Clone())), grpc.WithPerRPCCredentials(bearer{})}
+	if tlsConfig != nil {
+		options = []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig.Clone())), grpc.WithPerRPCCredentials(bearer{})}
 	}
 	return grpc.NewClient("passthrough:///"+addr, options...)
 }
 
 // fetchMessage asks over gRPC, and returns the answer marshalled.
-func fetchMessage(ctx context.Context, addr string, secure *tls.Config, iccid string) ([]byte, error) {
-	conn, err := dial(addr, secure)
+func fetchMessage(ctx context.Context, addr string, tlsConfig *tls.Config, iccid string) ([]byte, error) {
+	conn, err := dial(addr, tlsConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -57,18 +57,18 @@ func fetchMessage(ctx context.Context, addr string, secure *tls.Config, iccid st
 }
 
 // fetchBody asks over REST.
-func fetchBody(ctx context.Context, addr string, secure *tls.Config, iccid string) ([]byte, error) {
+func fetchBody(ctx context.Context, addr string, tlsConfig *tls.Config, iccid string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	scheme, transport := "http", &http.Transport{DisableKeepAlives: true}
-	if secure != nil {
-		scheme, transport.TLSClientConfig = "https", secure.Clone()
+	if tlsConfig != nil {
+		scheme, transport.TLSClientConfig = "https", tlsConfig.Clone()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+addr+question{iccid: iccid}.path(), nil)
 	if err != nil {
 		return nil, err
 	}
-	if secure != nil {
+	if tlsConfig != nil {
 		req.Header.Set("Authorization", authorization)
 	}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
@@ -84,16 +84,16 @@ func fetchBody(ctx context.Context, addr string, secure *tls.Config, iccid strin
 }
 
 // agree makes sure that both sides of a row give the same answer: else their figures could not be compared.
-func agree(ctx context.Context, r row, secure *tls.Config, service, reference *server) error {
+func agree(ctx context.Context, r row, tlsConfig *tls.Config, service, reference *server) error {
 	fetch, equal := fetchMessage, equalMessages
 	if r.door == overREST {
 		fetch, equal = fetchBody, equalJSON
 	}
-	of, err := fetch(ctx, service.addr(r.door), secure, r.iccid)
+	of, err := fetch(ctx, service.addr(r.door), tlsConfig, r.iccid)
 	if err != nil {
 		return fmt.Errorf("the service: %w", err)
 	}
-	other, err := fetch(ctx, reference.addr(r.door), secure, r.iccid)
+	other, err := fetch(ctx, reference.addr(r.door), tlsConfig, r.iccid)
 	if err != nil {
 		return fmt.Errorf("the reference: %w", err)
 	}

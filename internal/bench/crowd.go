@@ -82,15 +82,15 @@ func (once ask) repeat(ctx context.Context, end time.Time) ([]time.Duration, err
 	return took, nil
 }
 
-// connect makes a connection of a protocol, with TLS where there is a secure.
-func connect(ctx context.Context, addr string, secure *tls.Config, protocol string) (net.Conn, error) {
+// connect makes a connection of a protocol, with TLS where tlsConfig is not nil.
+func connect(ctx context.Context, addr string, tlsConfig *tls.Config, protocol string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-	if err != nil || secure == nil {
+	if err != nil || tlsConfig == nil {
 		return conn, err
 	}
-	config := secure.Clone()
+	config := tlsConfig.Clone()
 	config.ServerName, config.NextProtos = "127.0.0.1", []string{protocol}
 	encrypted := tls.Client(conn, config)
 	if err := encrypted.HandshakeContext(ctx); err != nil {

@@ -70,8 +70,8 @@ func TestCell(t *testing.T) {
 	if diff := cmp.Diff([]bool{false, true}, c.Met); diff != "" {
 		t.Error(diff)
 	}
-	if c.Service != (figures{RPS: 200, CPU: 10, P50: 5, PeakBytes: 5}) || c.Bare != (figures{RPS: 100, CPU: 10, P50: 5, PeakBytes: 2}) {
-		t.Errorf("the medians are %+v and %+v", c.Service, c.Bare)
+	if c.Service != (figures{RPS: 200, CPU: 10, P50: 5, PeakBytes: 5}) || c.Reference != (figures{RPS: 100, CPU: 10, P50: 5, PeakBytes: 2}) {
+		t.Errorf("the medians are %+v and %+v", c.Service, c.Reference)
 	}
 	if other := newCell(r, 1, pairs); other.Goals != nil || other.Met != nil {
 		t.Errorf("with 1 caller there are goals: %+v", other.Goals)

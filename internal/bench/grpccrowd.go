@@ -11,7 +11,7 @@ import (
 const maxConnections = 4
 
 // newGRPCCrowd is callers who share a few connections.
-func newGRPCCrowd(ctx context.Context, addr string, secure *tls.Config, callers int, q question) (*crowd, error) {
+func newGRPCCrowd(ctx context.Context, addr string, tlsConfig *tls.Config, callers int, q question) (*crowd, error) {
 	request, err := q.request()
 	if err != nil {
 		return nil, err
@@ -19,7 +19,7 @@ func newGRPCCrowd(ctx context.Context, addr string, secure *tls.Config, callers 
 	c := &crowd{}
 	links := min(callers, maxConnections)
 	for i := range links {
-		l, err := openLink(ctx, addr, secure)
+		l, err := openLink(ctx, addr, tlsConfig)
 		if err != nil {
 			c.close()
 			return nil, err

@@ -58,9 +58,9 @@ func listen(t *testing.T) net.Listener {
 }
 
 // gatherGRPC is a crowd that ends with the test.
-func gatherGRPC(t *testing.T, addr string, secure *tls.Config, callers int, q question) *crowd {
+func gatherGRPC(t *testing.T, addr string, tlsConfig *tls.Config, callers int, q question) *crowd {
 	t.Helper()
-	c, err := newGRPCCrowd(t.Context(), addr, secure, callers, q)
+	c, err := newGRPCCrowd(t.Context(), addr, tlsConfig, callers, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,9 +208,9 @@ func TestGRPCHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
-		name    string
-		secure  *tls.Config
-		options []grpc.ServerOption
+		name      string
+		tlsConfig *tls.Config
+		options   []grpc.ServerOption
 	}{{"plain", nil, nil}, {"TLS", id.client, []grpc.ServerOption{grpc.Creds(creds)}}} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := make(chan metadata.MD, 2)
@@ -219,11 +219,11 @@ func TestGRPCHeaders(t *testing.T) {
 				seen <- md
 				return nil, errors.New("enough")
 			}}.open(t, tt.options...)
-			if _, err := fetchMessage(t.Context(), addr, tt.secure, smallICCID); status.Code(err) != codes.Unknown {
+			if _, err := fetchMessage(t.Context(), addr, tt.tlsConfig, smallICCID); status.Code(err) != codes.Unknown {
 				t.Fatal(err)
 			}
 			want := <-seen
-			if _, err := gatherGRPC(t, addr, tt.secure, 1, theOne).run(t.Context(), patience); status.Code(err) != codes.Unknown {
+			if _, err := gatherGRPC(t, addr, tt.tlsConfig, 1, theOne).run(t.Context(), patience); status.Code(err) != codes.Unknown {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, <-seen); diff != "" {

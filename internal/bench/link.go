@@ -58,14 +58,14 @@ const (
 )
 
 // openLink connects, and says how HTTP/2 is to be spoken. What the server says to that is read with the first answer.
-func openLink(ctx context.Context, addr string, secure *tls.Config) (*link, error) {
-	conn, err := connect(ctx, addr, secure, http2.NextProtoTLS)
+func openLink(ctx context.Context, addr string, tlsConfig *tls.Config) (*link, error) {
+	conn, err := connect(ctx, addr, tlsConfig, http2.NextProtoTLS)
 	if err != nil {
 		return nil, err
 	}
 	const buffer = 32 << 10 // as grpc-go's
 	l := &link{conn: conn, write: bufio.NewWriterSize(conn, buffer), open: map[uint32]*call{}}
-	l.headers, l.pointers = grpcHeaders(addr, secure != nil)
+	l.headers, l.pointers = grpcHeaders(addr, tlsConfig != nil)
 	l.framer = http2.NewFramer(l.write, bufio.NewReaderSize(flushing{l}, buffer))
 	l.decoder = hpack.NewDecoder(usualTable, l.notice)
 	l.framer.SetReuseFrames()

@@ -8,22 +8,22 @@ import (
 
 // A cell is what was measured of one row with a number of callers.
 type cell struct {
-	Row       string           `json:"row"`
-	Reference string           `json:"referenceIs"`
-	Callers   int              `json:"callers"`
-	Service   figures          `json:"service"`
-	Bare      figures          `json:"reference"`
-	Ratios    map[string]ratio `json:"ratios"`
-	Goals     []goal           `json:"goals,omitempty"`
-	Met       []bool           `json:"met,omitempty"`
-	Pairs     []pair           `json:"pairs"`
+	Row           string           `json:"row"`
+	ReferenceName string           `json:"referenceName"`
+	Callers       int              `json:"callers"`
+	Service       figures          `json:"service"`
+	Reference     figures          `json:"reference"`
+	Ratios        map[string]ratio `json:"ratios"`
+	Goals         []goal           `json:"goals,omitempty"`
+	Met           []bool           `json:"met,omitempty"`
+	Pairs         []pair           `json:"pairs"`
 }
 
 func newCell(r row, callers int, pairs []pair) cell {
 	c := cell{
-		Row: r.name, Reference: r.reference(), Callers: callers, Pairs: pairs, Ratios: ratiosOf(pairs), Goals: r.goalsFor(callers),
-		Service: medians(pairs, func(p pair) figures { return p.Service }),
-		Bare:    medians(pairs, func(p pair) figures { return p.Reference }),
+		Row: r.name, ReferenceName: r.reference(), Callers: callers, Pairs: pairs, Ratios: ratiosOf(pairs), Goals: r.goalsFor(callers),
+		Service:   medians(pairs, func(p pair) figures { return p.Service }),
+		Reference: medians(pairs, func(p pair) figures { return p.Reference }),
 	}
 	for _, g := range c.Goals {
 		c.Met = append(c.Met, g.met(c.Ratios))

@@ -7,7 +7,7 @@ import (
 
 // String is a cell's line, as the bench goes on.
 func (c cell) String() string {
-	line := fmt.Sprintf("%-27s %3d callers  service %s  reference %s ", c.Row, c.Callers, c.Service, c.Bare)
+	line := fmt.Sprintf("%-27s %3d callers  service %s  reference %s ", c.Row, c.Callers, c.Service, c.Reference)
 	for _, figure := range []string{figureRPS, figureCPU, figureP50, figureP99} {
 		if r, ok := c.Ratios[figure]; ok {
 			line += fmt.Sprintf("  %s ×%s", figure, r)
@@ -103,7 +103,7 @@ func (r report) sayGoals(say func(string, ...any)) {
 	say("|---|---:|---|---|---|---|")
 	for _, c := range r.Cells {
 		for i, g := range c.Goals {
-			say("| %s | %d | %s | %s | %s | %s |", c.Row, c.Callers, c.Reference, g, c.Ratios[g.Figure], verdict(c.Met[i]))
+			say("| %s | %d | %s | %s | %s | %s |", c.Row, c.Callers, c.ReferenceName, g, c.Ratios[g.Figure], verdict(c.Met[i]))
 		}
 	}
 	if u := r.StartUp; u != nil {
@@ -118,7 +118,7 @@ func (r report) sayFigures(say func(string, ...any)) {
 	say("| row | callers | calls a second | × | p50 | × | p99 | × | CPU µs a call | × | MiB |")
 	say("|---|---:|---:|---|---:|---|---:|---|---:|---|---:|")
 	for _, c := range r.Cells {
-		s, b := c.Service, c.Bare
+		s, b := c.Service, c.Reference
 		cpu, memory := fmt.Sprintf("%.1f / %.1f", s.CPU, b.CPU), fmt.Sprintf("%d / %d", s.PeakBytes>>20, b.PeakBytes>>20)
 		times := c.Ratios[figureCPU].String()
 		if b.CPU == 0 {

@@ -20,19 +20,19 @@ type wire struct {
 }
 
 // newRESTCrowd is callers with a connection each.
-func newRESTCrowd(ctx context.Context, addr string, secure *tls.Config, callers int, q question) (*crowd, error) {
+func newRESTCrowd(ctx context.Context, addr string, tlsConfig *tls.Config, callers int, q question) (*crowd, error) {
 	c := &crowd{}
 	for range callers {
-		w, err := openWire(ctx, addr, secure)
+		w, err := openWire(ctx, addr, tlsConfig)
 		if err != nil {
 			c.close()
 			return nil, err
 		}
 		c.closes = append(c.closes, func() { _ = w.conn.Close() })
-		request := restRequest(addr, secure != nil, q)
+		request := restRequest(addr, tlsConfig != nil, q)
 		c.loops = append(c.loops, ask(func(context.Context) error {
 			if q.fresh != nil {
-				request = restRequest(addr, secure != nil, q)
+				request = restRequest(addr, tlsConfig != nil, q)
 			}
 			return w.ask(request)
 		}).repeat)
@@ -40,8 +40,8 @@ func newRESTCrowd(ctx context.Context, addr string, secure *tls.Config, callers 
 	return c, nil
 }
 
-func openWire(ctx context.Context, addr string, secure *tls.Config) (*wire, error) {
-	conn, err := connect(ctx, addr, secure, "http/1.1")
+func openWire(ctx context.Context, addr string, tlsConfig *tls.Config) (*wire, error) {
+	conn, err := connect(ctx, addr, tlsConfig, "http/1.1")
 	if err != nil {
 		return nil, err
 	}

@@ -52,8 +52,8 @@ func (s *stage) open(ctx context.Context, r row, callers int) (t *set, err error
 
 // openReferences has the service's answer sent by the reference, and makes sure that it does.
 func (s *stage) openReferences(ctx context.Context, t *set, r row) error {
-	secure := s.secure(r)
-	answer, err := fetchMessage(ctx, t.service.server.grpc, secure, r.iccid)
+	tlsConfig := s.tlsConfig(r)
+	answer, err := fetchMessage(ctx, t.service.server.grpc, tlsConfig, r.iccid)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *stage) openReferences(ctx context.Context, t *set, r row) error {
 		return err
 	}
 	t.closes = append(t.closes, t.reference.server.stop)
-	if err := agree(ctx, r, secure, t.service.server, t.reference.server); err != nil || !r.noise {
+	if err := agree(ctx, r, tlsConfig, t.service.server, t.reference.server); err != nil || !r.noise {
 		return err
 	}
 	if t.service.server, err = s.startReference(ctx, r, file); err != nil {
@@ -83,12 +83,12 @@ func (s *stage) gather(ctx context.Context, t *set, r row, callers int, upstream
 		if r.noise {
 			t.service = side{crowd: newDirectCrowd(upstreamAddr, callers, q)}
 		} else {
-			t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.secure(r), callers, q)
+			t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.tlsConfig(r), callers, q)
 		}
 	} else {
 		q := question{iccid: r.iccid}
-		if t.reference.crowd, err = newCrowd(ctx, r.door, t.reference.server, s.secure(r), callers, q); err == nil {
-			t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.secure(r), callers, q)
+		if t.reference.crowd, err = newCrowd(ctx, r.door, t.reference.server, s.tlsConfig(r), callers, q); err == nil {
+			t.service.crowd, err = newCrowd(ctx, r.door, t.service.server, s.tlsConfig(r), callers, q)
 		}
 	}
 	for _, c := range []*crowd{t.service.crowd, t.reference.crowd} {
@@ -99,20 +99,20 @@ func (s *stage) gather(ctx context.Context, t *set, r row, callers int, upstream
 	return err
 }
 
-// secure is what the callers of a row need; nil where there is no TLS.
-func (s *stage) secure(r row) *tls.Config {
+// tlsConfig is what the callers of a row need; nil where there is no TLS.
+func (s *stage) tlsConfig(r row) *tls.Config {
 	if r.tls {
 		return s.identity.client
 	}
 	return nil
 }
 
-func newCrowd(ctx context.Context, d door, to *server, secure *tls.Config, callers int, q question) (*crowd, error) {
+func newCrowd(ctx context.Context, d door, to *server, tlsConfig *tls.Config, callers int, q question) (*crowd, error) {
 	switch d {
 	case overGRPC:
-		return newGRPCCrowd(ctx, to.grpc, secure, callers, q)
+		return newGRPCCrowd(ctx, to.grpc, tlsConfig, callers, q)
 	case overREST:
-		return newRESTCrowd(ctx, to.http, secure, callers, q)
+		return newRESTCrowd(ctx, to.http, tlsConfig, callers, q)
 	}
 	return nil, errors.New("there is no door " + string(d))
 }

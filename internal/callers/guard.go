@@ -168,20 +168,20 @@ type Caller struct {
 	limit      *rate.Limiter // nil: no bound
 }
 
-// May reports whether the caller may ask the account of this name.
-func (c *Caller) May(account string) bool { return c.everything || c.accounts[account] }
+// MayAsk reports whether the caller may ask the account of this name.
+func (c *Caller) MayAsk(account string) bool { return c.everything || c.accounts[account] }
 
 // Account is the account that the caller asks where it can name none: the default one or, where it may not ask that, the
 // first of its own.
 func (c *Caller) Account(byDefault string) string {
-	if c.May(byDefault) {
+	if c.MayAsk(byDefault) {
 		return byDefault
 	}
 	return c.first
 }
 
-// Take counts a request, and fails with a [RateError] when it is one too many.
-func (c *Caller) Take() error {
+// CountRequest counts a request, and fails with a [RateError] when it is one too many.
+func (c *Caller) CountRequest() error {
 	if c.limit == nil {
 		return nil
 	}

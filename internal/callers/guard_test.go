@@ -111,8 +111,8 @@ func TestCallersAreRecognised(t *testing.T) {
 		t.Fatal(err)
 	}
 	for account, want := range map[string]bool{"emea": true, "apac": true, "latam": false, "": false, "*": false} {
-		if billing.May(account) != want || !dashboard.May(account) {
-			t.Errorf("account %q: %v and %v, want %v and true", account, billing.May(account), dashboard.May(account), want)
+		if billing.MayAsk(account) != want || !dashboard.MayAsk(account) {
+			t.Errorf("account %q: %v and %v, want %v and true", account, billing.MayAsk(account), dashboard.MayAsk(account), want)
 		}
 	}
 }
@@ -211,7 +211,7 @@ func TestARateOutlivesAReload(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return caller.Take()
+			return caller.CountRequest()
 		}
 		reload := func(rate, other string) {
 			t.Helper()
@@ -258,8 +258,8 @@ func TestATokenIsTakenAway(t *testing.T) {
 	if err := write("callers: [{name: a, tokenSHA256: " + sum("other") + ", accounts: [emea]}]"); err != nil {
 		t.Error(err)
 	}
-	var refused *UnauthenticatedError
-	if _, err := guard.Identify(t.Context(), shown); !errors.As(err, &refused) || refused.Missing {
+	_, err = guard.Identify(t.Context(), shown)
+	if refused, ok := errors.AsType[*UnauthenticatedError](err); !ok || refused.Missing {
 		t.Errorf("a token that was taken away: %v", err)
 	}
 }
@@ -344,7 +344,7 @@ func TestTheRateOfACaller(t *testing.T) {
 			passed := 0
 			var refused *RateError
 			for range 100 {
-				err := caller.Take()
+				err := caller.CountRequest()
 				if err == nil {
 					passed++
 				} else if !errors.As(err, &refused) || refused.Wait != 200*time.Millisecond {
@@ -352,7 +352,7 @@ func TestTheRateOfACaller(t *testing.T) {
 				}
 			}
 			time.Sleep(refused.Wait)
-			if err := caller.Take(); err != nil || passed != 5 {
+			if err := caller.CountRequest(); err != nil || passed != 5 {
 				t.Errorf("%s: %d requests passed and then %v, want 5 and none", name, passed, err)
 			}
 		}
@@ -362,7 +362,7 @@ func TestTheRateOfACaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	caller, err := guard.Identify(context.Background(), Credentials{Host: "192.0.2.1"})
-	if err != nil || caller.Name != "" || !caller.May("any") || caller.Take() != nil {
+	if err != nil || caller.Name != "" || !caller.MayAsk("any") || caller.CountRequest() != nil {
 		t.Errorf("without bounds: %+v, %v", caller, err)
 	}
 }

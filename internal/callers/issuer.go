@@ -195,7 +195,7 @@ func fetchKeys(ctx context.Context, from string) ([]jose.JSONWebKey, error) {
 	}
 	req.Header.Set("Cache-Control", "no-cache")
 	resp, err := issuerClient().Do(req)
-	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // the URL can have a secret in its query
 	}
 	if err != nil {

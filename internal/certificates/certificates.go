@@ -24,15 +24,15 @@ type Files struct {
 
 // Certificates are what the files hold.
 type Certificates struct {
-	files Files
-	now   atomic.Pointer[loaded]
+	files   Files
+	current atomic.Pointer[loaded]
 }
 
 // loaded are the files at one time.
 type loaded struct {
-	config                *tls.Config
-	serverEnds, clientEnd time.Time
-	roots                 map[string]bool // of client certificates, by their DER
+	config                       *tls.Config
+	serverExpiry, clientCAExpiry time.Time
+	roots                        map[string]bool // of client certificates, by their DER
 }
 
 // Load reads the files, and fails where they do not fit together.
@@ -52,8 +52,8 @@ func (c *Certificates) Reload() error {
 			pair.Leaf.NotBefore.UTC().Format(time.RFC3339), pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	next := &loaded{
-		config:     &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
-		serverEnds: pair.Leaf.NotAfter,
+		config:       &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
+		serverExpiry: pair.Leaf.NotAfter,
 	}
 	if c.files.ClientCA != "" {
 		roots, err := readRoots(c.files.ClientCA)
@@ -66,12 +66,12 @@ func (c *Certificates) Reload() error {
 		for _, root := range roots {
 			next.config.ClientCAs.AddCert(root)
 			next.roots[string(root.Raw)] = true
-			if next.clientEnd.IsZero() || root.NotAfter.Before(next.clientEnd) {
-				next.clientEnd = root.NotAfter
+			if next.clientCAExpiry.IsZero() || root.NotAfter.Before(next.clientCAExpiry) {
+				next.clientCAExpiry = root.NotAfter
 			}
 		}
 	}
-	c.now.Store(next)
+	c.current.Store(next)
 	return nil
 }
 
@@ -81,15 +81,15 @@ func (c *Certificates) Config() *tls.Config {
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			return c.now.Load().config, nil
+			return c.current.Load().config, nil
 		},
 	}
 }
 
-// Expire tells when the server's certificate ends, and the first of the client certificates' roots; zero for none.
-func (c *Certificates) Expire() (server, clientCA time.Time) {
-	now := c.now.Load()
-	return now.serverEnds, now.clientEnd
+// Expiry tells when the server's certificate ends, and the first of the client certificates' roots; zero for none.
+func (c *Certificates) Expiry() (server, clientCA time.Time) {
+	now := c.current.Load()
+	return now.serverExpiry, now.clientCAExpiry
 }
 
 // readRoots reads certificates, one at least.
@@ -122,7 +122,7 @@ func readRoots(file string) ([]*x509.Certificate, error) {
 // ClientNames are those of the client that a connection's handshake verified, as long as its certificates have not expired and
 // their root is still one that is trusted: a connection can be older than that.
 func (c *Certificates) ClientNames(state *tls.ConnectionState) []string {
-	now, roots := time.Now(), c.now.Load().roots
+	now, roots := time.Now(), c.current.Load().roots
 	for _, chain := range state.VerifiedChains {
 		good := roots[string(chain[len(chain)-1].Raw)]
 		for _, certificate := range chain {

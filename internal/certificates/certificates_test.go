@@ -64,7 +64,7 @@ func TestTheLastGoodCertificateStays(t *testing.T) {
 		if got, err := served(t, certs, client); err != nil || !got.Equal(want.Leaf) {
 			t.Errorf("another certificate is served, or none: %v", err)
 		}
-		if ends, none := certs.Expire(); !ends.Equal(want.Leaf.NotAfter) || !none.IsZero() {
+		if ends, none := certs.Expiry(); !ends.Equal(want.Leaf.NotAfter) || !none.IsZero() {
 			t.Errorf("they end %v and %v, want %v and never", ends, none, want.Leaf.NotAfter)
 		}
 	}
@@ -119,7 +119,7 @@ func TestClientCertificatesAreVerified(t *testing.T) {
 	if _, err := served(t, certs, &tls.Config{RootCAs: ca.Pool(), MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is taken")
 	}
-	if _, ends := certs.Expire(); ends.IsZero() {
+	if _, ends := certs.Expiry(); ends.IsZero() {
 		t.Error("the root never ends")
 	}
 }

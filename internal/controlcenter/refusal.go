@@ -33,4 +33,4 @@ var (
 var AuthenticationRequired = &Refusal{http.StatusUnauthorized, "", "Full authentication is required to access this resource"}
 
 // WithStatus is the same error in another HTTP status.
-func (e *Refusal) WithStatus(status int) *Refusal { return &Refusal{status, e.Code, e.Message} }
+func (r *Refusal) WithStatus(status int) *Refusal { return &Refusal{status, r.Code, r.Message} }

@@ -40,8 +40,8 @@ func ReadPath(u *url.URL) (version, iccid string, ok bool) {
 	return version, iccid, true
 }
 
-// Reads reports whether a method is one that the function has.
-func Reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+// IsReadMethod reports whether a method is one that the function has.
+func IsReadMethod(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // A Query is what a request asks for. An empty value means not asked: whether Control Center takes "zone=" as no zone or as
 // an unknown one is unknown.

@@ -21,13 +21,13 @@ type refusalBody struct {
 }
 
 // Write writes the error.
-func (e *Refusal) Write(w http.ResponseWriter) {
-	if e.Status == http.StatusUnauthorized {
+func (r *Refusal) Write(w http.ResponseWriter) {
+	if r.Status == http.StatusUnauthorized {
 		// RFC 9110, 15.5.2: every 401 carries a challenge.
 		w.Header().Set("WWW-Authenticate", `Basic realm="Jasper"`)
 	}
 	w.Header().Set("Content-Type", ContentTypeLatin1)
-	write(w, e.Status, encode(refusalBody{ErrorMessage: e.Message, ErrorCode: e.Code}))
+	write(w, r.Status, encode(refusalBody{ErrorMessage: r.Message, ErrorCode: r.Code}))
 }
 
 // WriteHTML answers as the proxy in front of Control Center does, whose errors are not of the API.

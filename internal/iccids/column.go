@@ -62,11 +62,10 @@ func find(column string, titles []string) (at int, err error) {
 
 // parseRow reads the ICCID of a row; after an error that is not CSV's, none comes any more.
 func parseRow(name string, rows *csv.Reader, row []string, at int, err error) (entry Entry, goOn bool) {
-	malformed := (*csv.ParseError)(nil)
-	switch {
-	case errors.As(err, &malformed):
+	if malformed, ok := errors.AsType[*csv.ParseError](err); ok {
 		return Entry{Err: fmt.Errorf("%s: line %d: %w", name, malformed.StartLine, malformed.Err)}, true
-	case err != nil:
+	}
+	if err != nil {
 		return Entry{Err: fmt.Errorf("%s: %w", name, err)}, false
 	}
 	line, _ := rows.FieldPos(0)

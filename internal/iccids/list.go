@@ -13,8 +13,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// ErrKnown is the Err of an entry whose ICCID stands before it in the list, or is known from elsewhere.
-var ErrKnown = errors.New("the ICCID is known already")
+// ErrDuplicate is the Err of an entry whose ICCID came earlier in the list, or is known from elsewhere.
+var ErrDuplicate = errors.New("the ICCID is known already")
 
 // An Entry is one place of a list.
 type Entry struct {
@@ -44,12 +44,13 @@ func (l List) All() iter.Seq[Entry] {
 	}
 }
 
-// Unknown gives the entries, those with ErrKnown whose ICCIDs are in the set or came before. It adds to the set.
-func (l List) Unknown(known *Set) iter.Seq[Entry] {
+// MarkDuplicates gives all entries, and sets the Err of an entry to ErrDuplicate if its ICCID is in the set or came earlier. It
+// adds the ICCIDs to the set.
+func (l List) MarkDuplicates(known *Set) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for entry := range l.All() {
 			if entry.Err == nil && !known.Add(entry.ICCID) {
-				entry.Err = ErrKnown
+				entry.Err = ErrDuplicate
 			}
 			if !yield(entry) {
 				return

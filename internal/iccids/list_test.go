@@ -103,12 +103,12 @@ func TestUnknown(t *testing.T) {
 		t.Errorf("%d entries, %v", n, ok)
 	}
 	var got []string
-	for entry := range list.Unknown(known) {
+	for entry := range list.MarkDuplicates(known) {
 		got = append(got, fmt.Sprintf("%s %v", entry.ICCID, entry.Err))
 	}
 	want := []string{
 		fourth + " <nil>", second + " <nil>", " open nowhere: no such file or directory", first + " <nil>",
-		first + " " + iccids.ErrKnown.Error(), third + " " + iccids.ErrKnown.Error(), fourth + " " + iccids.ErrKnown.Error(),
+		first + " " + iccids.ErrDuplicate.Error(), third + " " + iccids.ErrDuplicate.Error(), fourth + " " + iccids.ErrDuplicate.Error(),
 		" argument 6: an ICCID has digits only, but it has 'x'; give 18 to 22 digits",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -32,8 +32,8 @@ func TextOf(err error) string {
 	return strings.Join(texts, "; ")
 }
 
-// OfAll reports whether every other device would have the same error: who asks may not, or the question is wrong.
-func OfAll(err error) bool {
+// AffectsEveryDevice reports whether every device would fail with the same error: the caller may not ask, or the question is wrong.
+func AffectsEveryDevice(err error) bool {
 	switch status.Code(err) {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
 		return true
@@ -45,15 +45,15 @@ func OfAll(err error) bool {
 	return false
 }
 
-// NotThere reports whether no zoneusage answered.
-func NotThere(err error) bool {
+// IsUnreachable reports whether the call reached no zoneusage: an error of zoneusage's own has an ErrorInfo.
+func IsUnreachable(err error) bool {
 	_, answered := errordetail.Of[*errdetails.ErrorInfo](status.Convert(err))
 	return status.Code(err) == codes.Unavailable && !answered
 }
 
-// OfName reports whether Control Center does not know the rate plan or zone that is asked for. Whether it would know it for
-// another device, nobody has documented.
-func OfName(err error) bool {
+// IsUnknownName reports whether Control Center does not know the rate plan or zone in the question. It is not documented
+// whether Control Center would know the name for another device.
+func IsUnknownName(err error) bool {
 	reason := ReasonOf(err)
 	return reason == "RATE_PLAN_NOT_FOUND" || reason == "INVALID_ZONE"
 }

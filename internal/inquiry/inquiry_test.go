@@ -318,12 +318,12 @@ func TestErrorsOfAll(t *testing.T) {
 		"no such rate plan":    {failure(t, codes.NotFound, reason("RATE_PLAN_NOT_FOUND")), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := inquiry.OfAll(test.err); got != test.want {
+			if got := inquiry.AffectsEveryDevice(test.err); got != test.want {
 				t.Errorf("%v", got)
 			}
 		})
 	}
-	if inquiry.NotThere(failure(t, codes.Unavailable, reason("UPSTREAM_UNAVAILABLE"))) || !inquiry.NotThere(failure(t, codes.Unavailable)) {
+	if inquiry.IsUnreachable(failure(t, codes.Unavailable, reason("UPSTREAM_UNAVAILABLE"))) || !inquiry.IsUnreachable(failure(t, codes.Unavailable)) {
 		t.Error("a service that answers is told from none by its reason")
 	}
 	refused := failure(t, codes.InvalidArgument, reason("INVALID_REQUEST"),
@@ -338,7 +338,7 @@ func TestErrorsOfAll(t *testing.T) {
 
 func TestErrorsOfAName(t *testing.T) {
 	for name, want := range map[string]bool{"RATE_PLAN_NOT_FOUND": true, "INVALID_ZONE": true, "DEVICE_NOT_FOUND": false} {
-		if got := inquiry.OfName(failure(t, codes.NotFound, reason(name))); got != want {
+		if got := inquiry.IsUnknownName(failure(t, codes.NotFound, reason(name))); got != want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package logfile writes a log's lines: those of calls, of which there are tens of thousands a second, some at a time, and all
-// others at once.
+// Package logfile writes the lines of a log. The lines of calls, tens of thousands a second, are collected and written together;
+// every other line is written at once.
 package logfile
 
 import (
@@ -10,32 +10,33 @@ import (
 )
 
 const (
-	// latest is how long a line of a call may wait for others.
-	latest = 100 * time.Millisecond
-	// enough is how many bytes of them are worth a write.
-	enough = 64 << 10
-	// most is how many wait where writing is slow. Then who has one more writes them all.
-	most = 1 << 20
+	// maxDelay is how long the line of a call may wait for others.
+	maxDelay = 100 * time.Millisecond
+	// flushBytes is how many waiting bytes are written without further delay.
+	flushBytes = 64 << 10
+	// maxPending is how many bytes may wait while writing is slow. The caller that adds a line beyond it writes them all itself.
+	maxPending = 1 << 20
 )
 
 // A Log is the lines of one process, in the order in which they are written.
 type Log struct {
-	mu      sync.Mutex // of waiting; it is held for no write
+	mu      sync.Mutex // guards waiting; never held during a write
 	waiting []byte
 
-	writing sync.Mutex // of what follows, before mu
+	writing sync.Mutex // guards out and spare; locked before mu
 	out     io.Writer
-	spare   []byte // takes the place of waiting
+	spare   []byte // the buffer that replaces waiting at the next flush
 
-	some, many chan struct{} // receive when a line waits, and when enough do
+	pending chan struct{} // receives when a first line waits
+	full    chan struct{} // receives when flushBytes wait
 }
 
 // New makes a log that writes to out.
 func New(out io.Writer) *Log {
-	return &Log{out: out, some: make(chan struct{}, 1), many: make(chan struct{}, 1)}
+	return &Log{out: out, pending: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 }
 
-// Write implements io.Writer: the line is written when it returns, and those that wait before it.
+// Write implements io.Writer. It first writes the lines that wait, and the line is written when it returns.
 func (l *Log) Write(line []byte) (int, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -45,7 +46,7 @@ func (l *Log) Write(line []byte) (int, error) {
 	return l.out.Write(line)
 }
 
-// Calls is a writer for the lines of calls, which wait until Run writes them. What waits is lost only when the process is killed.
+// Calls returns a writer for the lines of calls, which wait until Run writes them. They are lost only if the process is killed.
 func (l *Log) Calls() io.Writer { return calls{l} }
 
 type calls struct{ *Log }
@@ -58,29 +59,29 @@ func (c calls) Write(line []byte) (int, error) {
 	now := len(c.waiting)
 	c.mu.Unlock()
 	switch {
-	case now > most:
+	case now > maxPending:
 		c.writing.Lock()
 		defer c.writing.Unlock()
 		if err := c.flush(); err != nil {
 			return 0, err
 		}
 	case before == 0:
-		tell(c.some)
-	case before < enough && now >= enough:
-		tell(c.many)
+		signal(c.pending)
+	case before < flushBytes && now >= flushBytes:
+		signal(c.full)
 	}
 	return len(line), nil
 }
 
-// tell sends, unless what is sent before was not received yet.
-func tell(to chan<- struct{}) {
+// signal sends, unless the previous signal is still there.
+func signal(to chan<- struct{}) {
 	select {
 	case to <- struct{}{}:
 	default:
 	}
 }
 
-// flush writes what waits. Where that fails it is lost: there is no other place for it.
+// flush writes the lines that wait. If that fails, they are lost: there is no other place for them.
 func (l *Log) flush() error {
 	l.mu.Lock()
 	lines := l.waiting
@@ -96,22 +97,22 @@ func (l *Log) flush() error {
 
 // Run writes the lines that wait, until ctx ends and they are all written.
 func (l *Log) Run(ctx context.Context) {
-	timer := time.NewTimer(latest)
+	timer := time.NewTimer(maxDelay)
 	defer timer.Stop()
 	for ended := false; !ended; {
 		select {
-		case <-l.some:
-			timer.Reset(latest)
+		case <-l.pending:
+			timer.Reset(maxDelay)
 			select {
 			case <-timer.C:
-			case <-l.many:
+			case <-l.full:
 			case <-ctx.Done():
 			}
 		case <-ctx.Done():
 			ended = true
 		}
 		l.writing.Lock()
-		_ = l.flush() // the next line tells, if there is one
+		_ = l.flush() // the Write of the next line reports it
 		l.writing.Unlock()
 	}
 }

@@ -43,7 +43,7 @@ func TestLinesOfCallsWaitForOthers(t *testing.T) {
 		for _, before := range []string{"", "12"} { // the second time it has waited for nothing
 			time.Sleep(time.Hour)
 			write(t, l.Calls(), "1")
-			time.Sleep(latest - 1)
+			time.Sleep(maxDelay - 1)
 			write(t, l.Calls(), "2")
 			if got := written(); got != before {
 				t.Errorf("%q is written before its time", got)
@@ -79,14 +79,14 @@ func TestManyLinesDoNotWait(t *testing.T) {
 		var out bytes.Buffer
 		l := New(&out)
 		defer run(l)()
-		write(t, l.Calls(), strings.Repeat("x", enough-1))
+		write(t, l.Calls(), strings.Repeat("x", flushBytes-1))
 		synctest.Wait()
 		if out.Len() > 0 {
 			t.Errorf("%d bytes are written at once", out.Len())
 		}
 		write(t, l.Calls(), "y")
 		synctest.Wait()
-		if out.Len() != enough {
+		if out.Len() != flushBytes {
 			t.Errorf("%d bytes are written", out.Len())
 		}
 	})
@@ -96,14 +96,14 @@ func TestManyLinesDoNotWait(t *testing.T) {
 func TestLinesThatWaitHaveABound(t *testing.T) {
 	var out bytes.Buffer
 	l := New(&out)
-	half := strings.Repeat("x", most/2)
+	half := strings.Repeat("x", maxPending/2)
 	write(t, l.Calls(), half)
 	write(t, l.Calls(), half)
 	if out.Len() != 0 {
 		t.Errorf("%d bytes are written at once", out.Len())
 	}
 	write(t, l.Calls(), "y")
-	if out.Len() != most+1 {
+	if out.Len() != maxPending+1 {
 		t.Errorf("%d bytes are written", out.Len())
 	}
 }
@@ -116,7 +116,7 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left")
 func TestALogThatCannotBeWrittenKeepsNothing(t *testing.T) {
 	l := New(broken{})
 	for range 10 {
-		if _, err := l.Calls().Write(make([]byte, most+1)); err == nil {
+		if _, err := l.Calls().Write(make([]byte, maxPending+1)); err == nil {
 			t.Error("who writes is not told")
 		}
 	}

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// interval is how often files are looked at. Their content is compared: what tells of changes, such as inotify, does not see
-// all the ways in which files are replaced, Kubernetes' symbolic links and network drives among them.
+// interval is how often the files are looked at. Their content is compared, because notifications such as inotify miss some of
+// the ways in which files are replaced, for example Kubernetes' symbolic links and network drives.
 const interval = 2 * time.Second
 
 // A Source is what is read from files.
 type Source struct {
-	// Name is the source's in the log.
+	// Name is the name of the source in the log.
 	Name string
-	// Files are those it is read from at present.
+	// Files returns the files that the source is read from at present.
 	Files func() []string
-	// Load reads them. Where it fails, what they held before has to stay.
+	// Load reads the files. If it fails, it must leave in force what they held before.
 	Load func() error
 }
 
-// Run loads the sources whose files change, and all of them when hangup has something, until ctx ends. What they hold at
-// first is taken to be loaded. Each time, and at first, loaded is told how it ended.
+// Run loads the sources whose files change, and all sources when hangup receives a signal, until ctx ends. The first content is
+// taken as loaded already. It calls loaded once at first, without an error, and after each load with its result.
 func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, loaded func(source string, err error), sources ...Source) {
 	seen := make([][sha256.Size]byte, len(sources))
 	for i, source := range sources {
@@ -43,7 +43,7 @@ func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, loaded 
 		case <-ticker.C:
 		}
 		for i, source := range sources {
-			// Before it is read: a change that comes meanwhile is seen the next time.
+			// The digest is taken before the load, so that a change in the meantime is seen the next time.
 			now := digest(source.Files())
 			if now == seen[i] && !asked {
 				continue
@@ -51,13 +51,12 @@ func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, loaded 
 			seen[i] = now
 			err := source.Load()
 			loaded(source.Name, err)
-			source.tell(log, err)
+			source.logResult(log, err)
 		}
 	}
 }
 
-// tell logs how it was read.
-func (s Source) tell(log *slog.Logger, err error) {
+func (s Source) logResult(log *slog.Logger, err error) {
 	if err != nil {
 		log.Error("files cannot be read again, so what they held before stays", "file", s.Name, "cause", err.Error())
 		return
@@ -65,7 +64,7 @@ func (s Source) tell(log *slog.Logger, err error) {
 	log.Info("files are read again", "file", s.Name)
 }
 
-// digest is of the files' content; a file that cannot be read has none.
+// digest hashes the content of the files. For a file that cannot be read it hashes the error in its place.
 func digest(files []string) [sha256.Size]byte {
 	all := sha256.New()
 	for _, file := range files {

@@ -12,53 +12,53 @@ import (
 	"github.com/zoneusage/zoneusage/service"
 )
 
-// doors are those of the service, and indexes of what is counted by door.
+// doors are the doors of the service. A door's index here is its index in the counters.
 var doors = [...]string{"grpc", "rest", "legacy"}
 
-// otherMethod is the label of requests that are for no method: what a caller sends is no label.
+// otherMethod is the label of requests for a method that does not exist: nothing that a caller sends becomes a label.
 const otherMethod = "other"
 
 // maxCode is the last of gRPC's codes.
 const maxCode = codes.Unauthenticated
 
-// A door is what is counted of one method's calls through one door. It is looked up once, and not with every call.
-type door struct {
+// callCounters count one method's calls through one door. They are looked up once, and not with every call.
+type callCounters struct {
 	byCode   [maxCode + 1]prometheus.Counter
 	duration prometheus.Observer
 }
 
-// newCalls makes the counters of each method, from 0: the first failure of a kind is an increase too. No gRPC call is of
-// no method.
-func (m *Metrics) newCalls() map[string]*[len(doors)]door {
-	calls := map[string]*[len(doors)]door{}
+// newCalls makes the counters of each method. They start at 0, so that the first failure of a kind is an increase too. The gRPC
+// door has no requests without a method, so its counters for them are REST's.
+func (m *Metrics) newCalls() map[string]*[len(doors)]callCounters {
+	calls := map[string]*[len(doors)]callCounters{}
 	for _, method := range usagev1.UsageService_ServiceDesc.Methods {
-		byDoor := new([len(doors)]door)
+		byDoor := new([len(doors)]callCounters)
 		for i, name := range doors {
-			byDoor[i] = m.newDoor(method.MethodName, name)
+			byDoor[i] = m.newCallCounters(method.MethodName, name)
 		}
 		calls["/"+path.Join(usagev1.UsageService_ServiceDesc.ServiceName, method.MethodName)] = byDoor
 	}
-	others := new([len(doors)]door)
+	others := new([len(doors)]callCounters)
 	for i, name := range doors[1:] {
-		others[i+1] = m.newDoor(otherMethod, name)
+		others[i+1] = m.newCallCounters(otherMethod, name)
 	}
 	others[0] = others[1]
 	calls[""] = others
 	return calls
 }
 
-func (m *Metrics) newDoor(method, name string) door {
-	d := door{duration: m.durations.WithLabelValues(method, name)}
+func (m *Metrics) newCallCounters(method, name string) callCounters {
+	d := callCounters{duration: m.durations.WithLabelValues(method, name)}
 	for code := range d.byCode {
 		d.byCode[code] = m.requests.WithLabelValues(method, name, codes.Code(code).String())
 	}
 	return d
 }
 
-// sources are an account's counters of answers.
-type sources map[string]prometheus.Counter
+// answerCounters are an account's counters of answers, by source.
+type answerCounters map[string]prometheus.Counter
 
-// Called counts a call that has ended. It is for service.Config.
+// Called counts a call that has ended. It serves as the field Called of service.Config.
 func (m *Metrics) Called(call service.Call) {
 	byDoor, ok := m.calls[call.Method]
 	if !ok {
@@ -82,25 +82,25 @@ func (m *Metrics) Called(call service.Call) {
 	}
 }
 
-// addAnswers makes the counters of an account's answers, from 0.
+// addAnswers makes the counters of an account's answers, which start at 0.
 func (m *Metrics) addAnswers(account string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	next := maps.Clone(*m.answers.Load())
-	next[account] = sources{}
+	next[account] = answerCounters{}
 	for _, source := range []string{"live", "joined", "cache", "stale"} {
-		next[account][source] = m.given.WithLabelValues(account, source)
+		next[account][source] = m.answersTotal.WithLabelValues(account, source)
 	}
 	m.answers.Store(&next)
 }
 
-// newRefusals makes the counters of callers who were not let in, from 0.
+// newRefusals makes the counters of callers that were not let in, which start at 0.
 func (m *Metrics) newRefusals() map[string]prometheus.Counter {
 	refusals := map[string]prometheus.Counter{}
 	for _, reason := range []string{
 		"CREDENTIALS_MISSING", "CREDENTIALS_INVALID", "NOT_ALLOWED", "CALLER_RATE_LIMITED", "ISSUER_UNAVAILABLE",
 	} {
-		refusals[reason] = m.refused.WithLabelValues(reason)
+		refusals[reason] = m.refusedTotal.WithLabelValues(reason)
 	}
 	return refusals
 }

@@ -85,7 +85,7 @@ func (l *Lane) Events() jasperclient.Events {
 	return jasperclient.Events{
 		Turn: func(caller jasperclient.Caller, waited time.Duration) {
 			if named := l.named.Load(); named != nil {
-				named.waits[classOf(caller)].Observe(waited.Seconds())
+				named.waits[classIndex(caller)].Observe(waited.Seconds())
 			}
 		},
 		Answered: func(outcome jasperclient.Outcome, took time.Duration) {
@@ -99,15 +99,15 @@ func (l *Lane) Events() jasperclient.Events {
 			}
 		},
 		TurnedAway: func(caller jasperclient.Caller, cause jasperclient.Cause) {
-			if named := l.named.Load(); named != nil && named.refused[classOf(caller)][cause] != nil {
-				named.refused[classOf(caller)][cause].Inc()
+			if named := l.named.Load(); named != nil && named.refused[classIndex(caller)][cause] != nil {
+				named.refused[classIndex(caller)][cause].Inc()
 			}
 		},
 	}
 }
 
-// classOf is the index of the caller's class.
-func classOf(caller jasperclient.Caller) int {
+// classIndex is the index of the caller's class.
+func classIndex(caller jasperclient.Caller) int {
 	if caller.Bulk {
 		return 1
 	}

@@ -38,15 +38,15 @@ const (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests  *prometheus.CounterVec
-	durations *prometheus.HistogramVec
-	calls     map[string]*[len(doors)]door // by method
-	refused   *prometheus.CounterVec
-	refusals  map[string]prometheus.Counter // by reason
+	requests     *prometheus.CounterVec
+	durations    *prometheus.HistogramVec
+	calls        map[string]*[len(doors)]callCounters // by method
+	refusedTotal *prometheus.CounterVec
+	refusals     map[string]prometheus.Counter // by reason
 
-	mu      sync.Mutex // of changes to answers
-	answers atomic.Pointer[map[string]sources]
-	given   *prometheus.CounterVec
+	mu           sync.Mutex // of changes to answers
+	answers      atomic.Pointer[map[string]answerCounters]
+	answersTotal *prometheus.CounterVec
 
 	lanes       laneVectors
 	connections *prometheus.GaugeVec
@@ -61,9 +61,9 @@ func New(version, revision string) *Metrics {
 		requests: counters("requests_total",
 			"Calls of UsageService that have ended, and requests that a door of HTTP refused, by gRPC code.",
 			labelMethod, labelDoor, labelCode),
-		durations: histograms("request_duration_seconds", "How long they took.", requestBuckets(), labelMethod, labelDoor),
-		refused:   counters("callers_refused_total", "Requests whose caller was not let in, by the error's reason.", labelReason),
-		given: counters("answers_total",
+		durations:    histograms("request_duration_seconds", "How long they took.", requestBuckets(), labelMethod, labelDoor),
+		refusedTotal: counters("callers_refused_total", "Requests whose caller was not let in, by the error's reason.", labelReason),
+		answersTotal: counters("answers_total",
 			"Answers given, by where they are from: live, joined (another question's call), cache or stale.", labelAccount, labelSource),
 		lanes:       newLaneVectors(),
 		connections: gauges("connections", "Connections that are open.", labelDoor),
@@ -72,10 +72,10 @@ func New(version, revision string) *Metrics {
 		reloads: gauges("reload_failed", "Whether the last try to read the file again failed.", labelFile),
 	}
 	m.calls, m.refusals = m.newCalls(), m.newRefusals()
-	m.answers.Store(&map[string]sources{})
+	m.answers.Store(&map[string]answerCounters{})
 	build := gauges("build_info", "What is running; always 1.", "version", "revision", "go_version")
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
-	m.registry.MustRegister(build, m.requests, m.durations, m.refused, m.given, m.connections, m.expiry, m.reloads,
+	m.registry.MustRegister(build, m.requests, m.durations, m.refusedTotal, m.answersTotal, m.connections, m.expiry, m.reloads,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.lanes.collectors()...)
 	return m

@@ -137,7 +137,7 @@ func drip(conn net.Conn, content []byte, bound time.Duration) (time.Duration, er
 	for {
 		select {
 		case err := <-ended:
-			if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 				return 0, err
 			}
 			return time.Since(begin), nil

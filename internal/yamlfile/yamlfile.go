@@ -32,8 +32,8 @@ func Read(file string, settings any) error {
 
 // withoutValues takes the values out of yaml's errors, such as "line 1: cannot unmarshal !!str `hunter2...` into int".
 func withoutValues(err error) error {
-	mistyped := (*yaml.TypeError)(nil)
-	if !errors.As(err, &mistyped) {
+	mistyped, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
 		return err
 	}
 	value := regexp.MustCompile("(?s) `.*` into ")

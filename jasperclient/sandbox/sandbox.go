@@ -75,7 +75,7 @@ func New(opts ...Option) (*Sandbox, error) {
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	version, iccid, found := controlcenter.ReadPath(r.URL)
 	username, authorized := s.authorized(r)
-	if found && authorized && controlcenter.Reads(r.Method) {
+	if found && authorized && controlcenter.IsReadMethod(r.Method) {
 		s.serveCall(w, r, username, version, iccid)
 		return
 	}
