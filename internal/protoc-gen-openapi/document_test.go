@@ -76,7 +76,7 @@ func TestTheFilesFitTheContract(t *testing.T) {
 	for name, test := range map[string]struct{ from, to, want string }{
 		"another path":               {"/v1/devices/{iccid}/usageInZone:", "/v2/usage:", "its one path has to be /v1/devices/{iccid}/usageInZone"},
 		"a parameter too few":        {"- name: zone\n", "- name: region\n", "it lacks the parameter zone"},
-		"a parameter too many":       {"- name: x-usage-class\n          in: header\n", "- name: class\n", "class is no field of GetDeviceUsageInZoneRequest"},
+		"a parameter too many":       {"- name: x-usage-class\n          in: header\n", "- name: class\n", "class is not a field of GetDeviceUsageInZoneRequest"},
 		"a status too few":           {`"403":`, `"402":`, "it lacks the response 403"},
 		"a field without an example": {"voiceMtSeconds:", "voiceSeconds:", "jasper.usage.v1.Usage.voice_mt_seconds lacks examples"},
 		"a field that is none":       {"        smsMoMessages:", "        fax:\n          examples: [\"1\"]\n        smsMoMessages:", "Usage has properties that are none of its fields"},

@@ -78,7 +78,7 @@ func fillParameters(parameters *yaml.Node, request *protogen.Message, path strin
 	}
 	for _, parameter := range parameters.Content {
 		if get(parameter, "in") == nil {
-			return fmt.Errorf("frame.yaml: %s is no field of %s", get(parameter, "name").Value, request.Desc.Name())
+			return fmt.Errorf("frame.yaml: %s is not a field of %s", get(parameter, "name").Value, request.Desc.Name())
 		}
 	}
 	return nil
