@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
+	"github.com/zoneusage/zoneusage/internal/callers"
 	"github.com/zoneusage/zoneusage/internal/yamlfile"
 	"github.com/zoneusage/zoneusage/jasperclient"
 	"github.com/zoneusage/zoneusage/service"
@@ -13,29 +13,30 @@ import (
 
 // accountEntry is one account of the file of --accounts.
 type accountEntry struct {
-	Name           string   `yaml:"name"`           // that callers ask for
+	Name           string   `yaml:"name"`           // the name by which callers ask for the account
 	URL            string   `yaml:"url"`            // Control Center's base URL
 	Username       string   `yaml:"username"`       // at Control Center
 	APIKeyFile     string   `yaml:"apiKeyFile"`     // relative to the file of accounts
-	CallsPerSecond *float64 `yaml:"callsPerSecond"` // absent: as the flags say
-	CallsInFlight  *float64 `yaml:"callsInFlight"`  // whole; YAML's decoder would cut an int silently
+	CallsPerSecond *float64 `yaml:"callsPerSecond"` // nil: as the flags say
+	CallsInFlight  *float64 `yaml:"callsInFlight"`  // a whole number; for an int, YAML's decoder would silently drop a fraction
 }
 
-// An upstreamUser is an account as Control Center knows it, however its URL is written.
+// An upstreamUser identifies an account as Control Center does. The URL is normalized, so that two spellings are one user.
 type upstreamUser struct{ baseURL, username string }
 
-// A roster is the accounts of a file, and their clients. A client, and with it its lane, stays until the end: so the calls
-// of an account that is taken out go on, and one that comes back finds what it has used.
+// A roster is the accounts of a file, and their clients. A client and its lane stay until the end: calls of an account that is
+// removed from the file go on, and an account that comes back still counts the calls it has used.
 type roster struct {
-	command *serveCommand
-	clients map[upstreamUser]*accountClient
-	keys    []string // the files of the keys
+	command  *serveCommand
+	observer *observer
+	clients  map[upstreamUser]*accountClient
+	keys     []string // the files of the keys
 }
 
-// files are those that the accounts are read from.
+// files are the files that the accounts and their keys are read from.
 func (r *roster) files() []string { return append([]string{r.command.Accounts}, r.keys...) }
 
-// A checkedEntry is an entry with what it takes to call its account.
+// A checkedEntry is an entry with everything that a call of its account needs.
 type checkedEntry struct {
 	accountEntry
 	credentials jasperclient.Credentials
@@ -44,7 +45,7 @@ type checkedEntry struct {
 	user        upstreamUser
 }
 
-// read reads the file. It fails, and changes nothing, for anything in it that cannot work.
+// read reads the file. If anything in the file cannot work, it fails and changes no client.
 func (r *roster) read() ([]service.Account, error) {
 	entries, err := readAccounts(r.command.Accounts)
 	if err != nil {
@@ -79,7 +80,7 @@ func (r *roster) read() ([]service.Account, error) {
 	return accounts, nil
 }
 
-// resolve makes the entry's client, by which everything in it is checked.
+// resolve makes a client for the entry, which checks everything in the entry.
 func (r *roster) resolve(entry accountEntry) (checkedEntry, error) {
 	a := checkedEntry{accountEntry: entry, fair: r.command.fairUse()}
 	if entry.CallsPerSecond != nil {
@@ -88,7 +89,7 @@ func (r *roster) resolve(entry accountEntry) (checkedEntry, error) {
 	if entry.CallsInFlight != nil {
 		a.fair.CallsInFlight = int(*entry.CallsInFlight)
 		if float64(a.fair.CallsInFlight) != *entry.CallsInFlight {
-			return a, fmt.Errorf("callsInFlight: %v is no whole number", *entry.CallsInFlight)
+			return a, fmt.Errorf("callsInFlight: %v is not a whole number", *entry.CallsInFlight)
 		}
 	}
 	key, err := readKeyFile(r.keyFile(entry))
@@ -96,14 +97,14 @@ func (r *roster) resolve(entry accountEntry) (checkedEntry, error) {
 		return a, fmt.Errorf("apiKeyFile: %w", err)
 	}
 	a.credentials = jasperclient.Credentials{Username: entry.Username, APIKey: key}
-	if a.connected, err = r.command.newClient(entry.URL, a.credentials, a.fair); err != nil {
+	if a.connected, err = r.command.newClient(r.observer, entry.URL, a.credentials, a.fair); err != nil {
 		return a, err
 	}
 	a.user = upstreamUser{a.connected.client.BaseURL(), entry.Username}
 	return a, nil
 }
 
-// keyFile is the file of the entry's API key.
+// keyFile is the path of the file with the entry's API key.
 func (r *roster) keyFile(entry accountEntry) string {
 	if filepath.IsAbs(entry.APIKeyFile) {
 		return entry.APIKeyFile
@@ -117,7 +118,7 @@ func (r *roster) close() {
 	}
 }
 
-// readAccounts reads a file of accounts, the first of which is the default one.
+// readAccounts reads a file of accounts. The first account is the default.
 func readAccounts(file string) ([]accountEntry, error) {
 	var list struct {
 		Accounts []accountEntry `yaml:"accounts"`
@@ -141,11 +142,11 @@ func readAccounts(file string) ([]accountEntry, error) {
 	return list.Accounts, nil
 }
 
-// check refuses a name that does not fit into a header, and fields that are left out.
+// check refuses a name that does not fit into a header, and missing fields.
 func (e accountEntry) check() error {
-	const longest = 100
-	if e.Name == "*" || len(e.Name) > longest || strings.ContainsFunc(e.Name, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fmt.Errorf("the name %q is not fit for a header; give up to %d letters, digits and signs without spaces", e.Name, longest)
+	if e.Name == "*" || !callers.FitsHeader(e.Name) {
+		return fmt.Errorf("the name %q is not fit for a header; give up to %d letters, digits and signs without spaces",
+			e.Name, callers.MaxNameLength)
 	}
 	for _, field := range []struct{ name, value string }{
 		{"name", e.Name}, {"url", e.URL}, {"username", e.Username}, {"apiKeyFile", e.APIKeyFile},

@@ -44,7 +44,7 @@ func TestTheFileOfAccountsIsChecked(t *testing.T) {
 		"no file of a key":         {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: nowhere}]", `account 1, "a": apiKeyFile: `},
 		"plain http":               {"accounts: [{name: a, url: http://restapi.example, username: u, apiKeyFile: key}]", "use https"},
 		"no calls":                 {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsPerSecond: 0}]", "0 calls a second are not possible"},
-		"part of a call at once":   {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsInFlight: 1.5}]", "1.5 is no whole number"},
+		"part of a call at once":   {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsInFlight: 1.5}]", "1.5 is not a whole number"},
 		"two documents":            {"accounts: [" + good + "]\n---\naccounts: []", "more in it than one document"},
 		"negative calls at once":   {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsInFlight: -1}]", "-1 calls in flight"},
 	} {

@@ -57,7 +57,7 @@ func readSandboxAccounts(file string) ([]sandbox.Option, error) {
 		}
 		name, key, _ := strings.Cut(line, ":")
 		if name == "" || key == "" {
-			return nil, fmt.Errorf("--accounts-file: line %d of %q is no account; write NAME:KEY", number, file)
+			return nil, fmt.Errorf("--accounts-file: line %d of %q is not a valid account; write NAME:KEY", number, file)
 		}
 		accounts = append(accounts, sandbox.WithAccount(name, key))
 	}

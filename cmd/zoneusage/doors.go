@@ -36,12 +36,12 @@ func (f *doorFlags) check(secure securityFlags) error {
 	for _, origin := range f.CORSOrigins {
 		parsed, err := url.Parse(origin)
 		if err != nil || parsed.Host == "" || origin != parsed.Scheme+"://"+parsed.Host || strings.Contains(origin, "*") {
-			return fmt.Errorf("--cors-origins: %q is no origin; write one such as https://usage.example.com, without a path", origin)
+			return fmt.Errorf("--cors-origins: %q is not a valid origin; write one such as https://usage.example.com, without a path", origin)
 		}
 	}
 	for _, door := range []struct{ flag, addr string }{{"--grpc-addr", f.GRPCAddr}, {"--http-addr", f.HTTPAddr}} {
 		if _, _, err := net.SplitHostPort(door.addr); err != nil {
-			return fmt.Errorf("%s %s is no address; write host:port", door.flag, door.addr)
+			return fmt.Errorf("%s %s is not a valid address; write host:port", door.flag, door.addr)
 		}
 		if f.Insecure || isLoopback(door.addr) || (secure.TLSCert != "" && secure.Callers != "") {
 			continue

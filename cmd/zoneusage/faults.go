@@ -27,7 +27,7 @@ func (f *faultFlag) UnmarshalText(text []byte) error {
 		var err error
 		// 0 would be the next call, which is written without a share.
 		if f.Share, err = strconv.ParseFloat(share, 64); err != nil || f.Share == 0 {
-			return fmt.Errorf("%s: %q is no share of the calls, above 0 and up to 1; leave =SHARE out for the next call alone", kind, share)
+			return fmt.Errorf("%s: %q is not a valid share of the calls, which is above 0 and up to 1; leave =SHARE out for the next call alone", kind, share)
 		}
 	}
 	if !timed {
@@ -52,7 +52,7 @@ func (f *faultFlag) setTime(setting string) error {
 	}
 	duration, err := time.ParseDuration(value)
 	if err != nil {
-		return fmt.Errorf("%s: %q is no duration such as 1s or 500ms", name, value)
+		return fmt.Errorf("%s: %q is not a valid duration such as 1s or 500ms", name, value)
 	}
 	*to = duration
 	return nil
@@ -99,10 +99,10 @@ func parseFaults(text []byte) ([]sandbox.Fault, error) {
 	var each []json.RawMessage
 	err := json.Unmarshal(text, &each)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return nil, fmt.Errorf("the body is no JSON: %w, at byte %d", err, syntax.Offset)
+		return nil, fmt.Errorf("the body is not valid JSON: %w, at byte %d", err, syntax.Offset)
 	}
 	if err != nil || each == nil {
-		return nil, errors.New(`the body is no array of faults, such as [{"kind":"hang","share":0.1}]; [] ends all faults`)
+		return nil, errors.New(`the body is not an array of faults, such as [{"kind":"hang","share":0.1}]; [] ends all faults`)
 	}
 	faults := make([]sandbox.Fault, len(each))
 	for i := range each {

@@ -62,11 +62,11 @@ func TestSandboxFaultFlagsThatAreNone(t *testing.T) {
 	for flag, want := range map[string]string{
 		"fire=0.1":               `--fault: no kind "fire"` + kinds,
 		"=0.1":                   `--fault: no kind ""` + kinds,
-		"hang=often":             `--fault: hang: "often" is no share of the calls, above 0 and up to 1; leave =SHARE out for the next call alone`,
-		"hang=0":                 `--fault: hang: "0" is no share of the calls`,
+		"hang=often":             `--fault: hang: "often" is not a valid share of the calls, which is above 0 and up to 1; leave =SHARE out for the next call alone`,
+		"hang=0":                 `--fault: hang: "0" is not a valid share of the calls`,
 		"hang=1.5":               `share 1.5 is not between 0 and 1`,
 		"hang=0.6;reset=0.6":     `their shares are 1.2 together`,
-		"hang=0.1,delay=1":       `--fault: hang: delay: "1" is no duration such as 1s or 500ms`,
+		"hang=0.1,delay=1":       `--fault: hang: delay: "1" is not a valid duration such as 1s or 500ms`,
 		"hang=0.1,late=1s":       `--fault: hang: no setting "late=1s"; there are delay=1s, jitter=500ms and over=2s`,
 		"hang=0.1,":              `--fault: hang: no setting ""`,
 		"hang,delay=1s,delay=2s": `--fault: hang: delay is given twice`,
@@ -120,11 +120,11 @@ func TestSandboxFaultsAtRunTime(t *testing.T) {
 
 func TestSandboxRefusesFaultsAtRunTime(t *testing.T) {
 	url := startSandbox(t, nil, "--fault=bad-gateway=1")
-	const array = `{"error":"the body is no array of faults, such as [{\"kind\":\"hang\",\"share\":0.1}]; [] ends all faults"}`
+	const array = `{"error":"the body is not an array of faults, such as [{\"kind\":\"hang\",\"share\":0.1}]; [] ends all faults"}`
 	for body, want := range map[string]string{
-		``:                                    `{"error":"the body is no JSON: `,
-		`[] []`:                               `{"error":"the body is no JSON: `,
-		`[{"kind":"hang"},`:                   `{"error":"the body is no JSON: unexpected end of JSON input, at byte 17"}`,
+		``:                                    `{"error":"the body is not valid JSON: `,
+		`[] []`:                               `{"error":"the body is not valid JSON: `,
+		`[{"kind":"hang"},`:                   `{"error":"the body is not valid JSON: unexpected end of JSON input, at byte 17"}`,
 		`null`:                                array,
 		`{"kind":"hang"}`:                     array,
 		`[{"kind":"none"},{"kind":"fire"}]`:   `{"error":"fault 1: no kind \"fire\"; the kinds are [none server-error `,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -17,14 +16,14 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
-// sandboxGracePeriod is how long its answers may take to end at SIGTERM.
+// sandboxGracePeriod is how long the sandbox's last answers may take after SIGTERM.
 const sandboxGracePeriod = 10 * time.Second
 
-// sandboxName is the sandbox's user name, its API key, and the name of its account.
+// sandboxName is the default of the sandbox's user name and API key, and the name of its account.
 const sandboxName = "sandbox"
 
-// sandboxCommand has variables of its own for what serve has too, whose credentials and limits are real ones, and for its
-// address, for ZONEUSAGE_ADDR is where get asks.
+// sandboxCommand has environment variables of its own for the flags that serve has too, because serve's credentials and limits
+// are real ones, and for its address, because ZONEUSAGE_ADDR is the address that get asks.
 type sandboxCommand struct {
 	Addr       string `default:"127.0.0.1:8181" env:"ZONEUSAGE_SANDBOX_ADDR" help:"The address to listen on."`
 	Username   string `default:"sandbox" env:"ZONEUSAGE_SANDBOX_USERNAME" help:"The user name that callers send."`
@@ -73,7 +72,7 @@ func (c *sandboxCommand) Run(ctx context.Context, app *kong.Kong) error {
 		return err
 	}
 	defer door.close()
-	user := c.Username // curl asks for the key: one that was set is a secret
+	user := c.Username // without the key, which may be a secret: curl asks for it
 	if key == "" {
 		user += ":" + sandboxName
 	}
@@ -120,21 +119,21 @@ func (c *sandboxCommand) sandbox(key string) (*sandbox.Sandbox, error) {
 	if c.Clock != "" {
 		at, err := time.Parse(time.RFC3339, c.Clock)
 		if err != nil || at.Year() < 1970 || at.Year() > 9000 {
-			return nil, fmt.Errorf("--clock: %q is no time from 1970 to 9000; write one like 2016-11-10T05:31:17.557Z", c.Clock)
+			return nil, fmt.Errorf("--clock: %q is not a valid time from 1970 to 9000; write one like 2016-11-10T05:31:17.557Z", c.Clock)
 		}
 		opts = append(opts, sandbox.WithClock(func() time.Time { return at }))
 	}
 	return sandbox.New(opts...)
 }
 
-// The paths of the test tools are none of Control Center's.
+// The paths of the test tools, which Control Center does not have.
 const (
 	ledgerPath = "/ledger"
 	faultsPath = "/faults"
 )
 
-// withTestTools serves the sandbox's ledger and its faults beside it, to anybody: they have no more than counts, user
-// names and what goes wrong. It is no http.ServeMux, which redirects some paths that the sandbox answers as Control
+// withTestTools serves the sandbox with its ledger and its faults, and needs no credentials for these two: they hold only
+// counts, user names and faults. It does not use http.ServeMux, which redirects some paths that the sandbox answers as Control
 // Center does.
 func withTestTools(control *sandbox.Sandbox) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -157,12 +156,12 @@ func parseTimeZone(name string) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" {
-		return nil, fmt.Errorf("--time-zone: %q is no time zone; write one like Asia/Shanghai or +13:30", name)
+		return nil, fmt.Errorf("--time-zone: %q is not a valid time zone; write one like Asia/Shanghai or +13:30", name)
 	}
 	return zone, nil
 }
 
-// introduce prints a call to try and the devices there are.
+// introduce prints a call to try and the list of devices.
 func (c *sandboxCommand) introduce(w io.Writer, addr, user string) {
 	_, _ = fmt.Fprintf(w, "Control Center's sandbox listens on http://%[1]s. A call to try:\n\n"+
 		"  curl -u %[2]s http://%[1]s/rws/api/v1/devices/8988217755520000031/usageInZone\n\n"+
@@ -176,35 +175,10 @@ func (c *sandboxCommand) introduce(w io.Writer, addr, user string) {
 	_, _ = fmt.Fprintf(w, "  %-20s  always the error of the last eight digits\n", sandbox.TroublePrefix+"30000001")
 }
 
-// A sandboxDoor is a sandbox on an address.
-type sandboxDoor struct {
-	listener net.Listener
-	server   *http.Server
-	ended    chan struct{}
-	err      error // why it ended
-}
-
-func listenSandbox(ctx context.Context, addr string, handler http.Handler) (*sandboxDoor, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+func listenSandbox(ctx context.Context, addr string, handler http.Handler) (*httpDoor, error) {
+	door, err := openHTTPDoor(ctx, addr, &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("the sandbox cannot listen on %s: %w", addr, err)
 	}
-	d := &sandboxDoor{
-		listener: listener,
-		server:   &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
-		ended:    make(chan struct{}),
-	}
-	go func() {
-		defer close(d.ended)
-		d.err = d.server.Serve(listener)
-	}()
-	return d, nil
-}
-
-func (d *sandboxDoor) addr() string { return d.listener.Addr().String() }
-
-// close ends the sandbox and whatever it still has to answer.
-func (d *sandboxDoor) close() {
-	_ = d.server.Close() // it ends in any case
-	<-d.ended
+	return door, nil
 }

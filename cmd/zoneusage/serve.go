@@ -47,40 +47,37 @@ type serveCommand struct {
 	LogFullICCIDs  bool          `name:"log-full-iccids" help:"Log ICCIDs whole, not by their last four digits."`
 }
 
-// apiKeyVariable can hold the API key.
+// apiKeyVariable is the environment variable that can hold the API key.
 const apiKeyVariable = "ZONEUSAGE_API_KEY"
 
-// defaultAccount is the name that replies carry of the one account that the flags configure.
+// defaultAccount is the name in replies of the account that the flags configure.
 const defaultAccount = "default"
 
-// maxCacheMiB is a pebibyte.
+// maxCacheMiB is a pebibyte: a larger number is a mistake.
 const maxCacheMiB = 1 << 30
 
-// Run serves both doors until ctx ends, and then lets the calls in flight end.
+// Run serves both doors until ctx ends, and then gives the calls in flight time to end.
 func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err := c.check(); err != nil {
 		return exitError{misused, err}
 	}
 	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP) // before anybody can know that it serves
+	signal.Notify(hangup, syscall.SIGHUP) // before anybody can know that the service runs, and send one
 	defer signal.Stop(hangup)
 	lines := logfile.New(app.Stderr)
 	defer background(lines.Run)()
 	defer takeBallast()()
-	log := c.logger(lines)
-	// Also for what Go's libraries and gRPC's have to say.
-	slog.SetDefault(log)
-	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, slog.NewLogLogger(log.Handler(), slog.LevelError).Writer()))
-	var err error
-	if c.observer, err = newObserver(ctx, log); err != nil {
+	log := c.installLogger(lines)
+	observer, err := newObserver(ctx, log)
+	if err != nil {
 		return err
 	}
-	defer c.observer.close()
+	defer observer.close()
 	secure, err := c.newSecurity()
 	if err != nil {
 		return err
 	}
-	upstream, err := c.connect(ctx)
+	upstream, err := c.connect(ctx, observer)
 	if err != nil {
 		return err
 	}
@@ -89,7 +86,29 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err != nil {
 		return err
 	}
-	server, err := service.NewServer(usage, c.observe(usage, service.Config{
+	config := c.serverConfig(secure, upstream)
+	config.Logger, config.AccessLog = log, lines.Calls()
+	server, err := service.NewServer(usage, c.observe(observer, usage, config))
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	defer background(func(ctx context.Context) { secure.run(ctx, observer) })()
+	defer background(func(ctx context.Context) {
+		observer.reload(ctx, hangup, secure, usage, append(secure.sources(), upstream.sources(usage)...))
+	})()
+	return c.serve(ctx, observer, server, func(grpcAddr, httpAddr, adminAddr string) {
+		secure.logPolicy(log, c.Insecure)
+		upstream.announce(log, grpcAddr, httpAddr, adminAddr)
+		if upstream.sandbox != nil && c.TLSCert == "" && c.Callers == "" {
+			showCalls(app.Stdout, grpcAddr, httpAddr)
+		}
+	})
+}
+
+// serverConfig is the server's configuration without its logs and telemetry.
+func (c *serveCommand) serverConfig(secure *security, upstream *upstream) service.Config {
+	return service.Config{
 		DefaultTimeout:   c.DefaultTimeout,
 		MaxTimeout:       c.MaxTimeout,
 		Callers:          secure.guard,
@@ -100,28 +119,11 @@ func (c *serveCommand) Run(ctx context.Context, app *kong.Kong) error {
 		CORSOrigins:      c.CORSOrigins,
 		LegacyDoor:       c.LegacyDoor || upstream.sandbox != nil,
 		Pages:            c.pages(upstream),
-		Logger:           log,
-		AccessLog:        lines.Calls(),
 		LogFullICCIDs:    c.LogFullICCIDs,
-	}))
-	if err != nil {
-		return err
 	}
-	defer server.Close()
-	defer background(func(ctx context.Context) { secure.run(ctx, c.observer) })()
-	defer background(func(ctx context.Context) {
-		c.observer.reload(ctx, hangup, secure, usage, append(secure.sources(), upstream.sources(usage)...))
-	})()
-	return c.serve(ctx, server, func(grpcAddr, httpAddr, adminAddr string) {
-		secure.logPolicy(log, c.Insecure)
-		upstream.announce(log, grpcAddr, httpAddr, adminAddr)
-		if upstream.sandbox != nil && c.TLSCert == "" && c.Callers == "" {
-			showCalls(app.Stdout, grpcAddr, httpAddr)
-		}
-	})
 }
 
-// pages are what people see in a browser.
+// pages are the pages for people with a browser.
 func (c *serveCommand) pages(upstream *upstream) *web.Site {
 	opts := []web.Option{web.WithGRPCAddr(c.GRPCAddr)}
 	if upstream.sandbox != nil {
@@ -130,7 +132,7 @@ func (c *serveCommand) pages(upstream *upstream) *web.Site {
 	return web.New(opts...)
 }
 
-// background runs a task until the function that it returns, which waits for its end.
+// background runs a task until end is called, which waits for the task to end.
 func background(run func(context.Context)) (end func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	var task sync.WaitGroup
@@ -139,31 +141,32 @@ func background(run func(context.Context)) (end func()) {
 }
 
 // serve opens the doors, announces them, and closes them when ctx has ended.
-func (c *serveCommand) serve(ctx context.Context, server *service.Server, announce func(grpcAddr, httpAddr, adminAddr string)) error {
+func (c *serveCommand) serve(
+	ctx context.Context, observer *observer, server *service.Server, announce func(grpcAddr, httpAddr, adminAddr string),
+) error {
 	grpcListener, httpListener, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
-	admin, err := c.openAdmin(ctx, server)
+	admin, err := c.openAdmin(ctx, observer, server)
 	if err != nil {
 		return errors.Join(err, grpcListener.Close(), httpListener.Close())
 	}
 	defer admin.close()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(c.observer.countConnections(grpcListener, httpListener)) }()
+	go func() { served <- server.Serve(observer.countConnections(grpcListener, httpListener)) }()
 	announce(grpcListener.Addr().String(), httpListener.Addr().String(), admin.addr())
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	return errors.Join(c.shutDown(server), <-served)
+	return errors.Join(c.shutDown(observer.log, server), <-served)
 }
 
-// shutDown ends the server: slowly, or at once at a second signal.
-func (c *serveCommand) shutDown(server *service.Server) error {
-	log := c.observer.log
-	patience, cancel := shutdownContext(c.DrainDelay + c.GracePeriod) // before anybody can know that it shuts down
+// shutDown ends the server after its calls, or at once at a second signal.
+func (c *serveCommand) shutDown(log *slog.Logger, server *service.Server) error {
+	patience, cancel := shutdownContext(c.DrainDelay + c.GracePeriod) // before anybody can know of the shutdown, and send a signal
 	defer cancel()
 	log.Info("shutting down", "drain_delay", c.DrainDelay.String(), "grace_period", c.GracePeriod.String())
 	server.Drain()
@@ -180,12 +183,16 @@ func (c *serveCommand) shutDown(server *service.Server) error {
 	return nil
 }
 
-func (c *serveCommand) logger(w io.Writer) *slog.Logger {
+// installLogger makes the service's logger, and makes it the logger of Go's libraries and gRPC too.
+func (c *serveCommand) installLogger(w io.Writer) *slog.Logger {
 	replace := service.MaskICCIDs
 	if c.LogFullICCIDs {
 		replace = service.BoundAttrs
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: replace}))
+	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: replace}))
+	slog.SetDefault(log)
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, slog.NewLogLogger(log.Handler(), slog.LevelError).Writer()))
+	return log
 }
 
 func (c *serveCommand) check() error {
@@ -218,7 +225,7 @@ func (c *serveCommand) check() error {
 	return c.telemetryFlags.check()
 }
 
-// shutdownContext ends with the grace period or with a second signal.
+// shutdownContext ends after the grace period or at a second signal.
 func shutdownContext(grace time.Duration) (context.Context, context.CancelFunc) {
 	timeout, cancel := context.WithTimeoutCause(context.Background(), grace,
 		errors.New("the grace period ended"))

@@ -16,29 +16,27 @@ import (
 	"github.com/zoneusage/zoneusage/service"
 )
 
-// telemetryFlags are those of serve that say what an operator sees.
+// telemetryFlags are serve's flags about what an operator sees.
 type telemetryFlags struct {
 	AdminAddr    string  `default:"127.0.0.1:9091" help:"The address of /metrics, /livez, /readyz and, for loopback, /debug/pprof/, over plain HTTP; empty for none."`
 	LogSuccesses float64 `default:"100" help:"The percentage of successful calls that get a log line; all others do."`
-
-	observer *observer
 }
 
 func (f telemetryFlags) check() error {
-	if !(f.LogSuccesses >= 0 && f.LogSuccesses <= 100) { // so NaN fails too
-		return fmt.Errorf("--log-successes %v is no percentage; give 0 to 100", f.LogSuccesses)
+	if !(f.LogSuccesses >= 0 && f.LogSuccesses <= 100) { // written so that NaN fails too
+		return fmt.Errorf("--log-successes %v is not a valid percentage; give 0 to 100", f.LogSuccesses)
 	}
 	return nil
 }
 
-// flushTime is what the last spans may take to be sent at the end.
+// flushTime is how long sending the last spans may take at the end.
 const flushTime = 5 * time.Second
 
 // An observer sees what happens while the service runs.
 type observer struct {
 	log          *slog.Logger
 	metrics      *telemetry.Metrics
-	traces       *telemetry.Traces // nil where nobody asks for them
+	traces       *telemetry.Traces // nil if no traces are configured
 	lanesChanged chan struct{}
 }
 
@@ -55,7 +53,7 @@ func newObserver(ctx context.Context, log *slog.Logger) (*observer, error) {
 	}, nil
 }
 
-// close sends what spans there are.
+// close sends the spans that have not been sent yet.
 func (o *observer) close() {
 	if o.traces == nil {
 		return
@@ -67,13 +65,13 @@ func (o *observer) close() {
 	}
 }
 
-// clientOptions let the client of an account be seen.
+// clientOptions have an account's client report its events and spans.
 func (o *observer) clientOptions(lane *telemetry.Lane) []jasperclient.Option {
 	events := lane.Events()
 	events.Changed = func(jasperclient.LaneState) {
 		select {
 		case o.lanesChanged <- struct{}{}:
-		default: // who looks next sees this change too
+		default: // a change is announced already, and its receiver will see this one too
 		}
 	}
 	options := []jasperclient.Option{jasperclient.WithEvents(events)}
@@ -83,16 +81,16 @@ func (o *observer) clientOptions(lane *telemetry.Lane) []jasperclient.Option {
 	return options
 }
 
-// observe adds to the server's configuration what is told of the calls.
-func (f telemetryFlags) observe(usage *service.UsageService, cfg service.Config) service.Config {
+// observe adds to the server's configuration how calls are logged, counted and traced.
+func (f telemetryFlags) observe(o *observer, usage *service.UsageService, cfg service.Config) service.Config {
 	const percent = 100
 	cfg.SilentSuccesses = percent - f.LogSuccesses
-	cfg.Called = f.observer.metrics.Called
-	cfg.LanesChanged = f.observer.lanesChanged
-	if f.observer.traces != nil {
-		cfg.TracerProvider, cfg.Traced = f.observer.traces.Provider, f.observer.traces.Chosen
+	cfg.Called = o.metrics.Called
+	cfg.LanesChanged = o.lanesChanged
+	if o.traces != nil {
+		cfg.TracerProvider, cfg.Traced = o.traces.Provider, o.traces.Chosen
 	}
-	f.observer.metrics.CollectAccounts(usage.States)
+	o.metrics.CollectAccounts(usage.States)
 	return cfg
 }
 
@@ -112,45 +110,18 @@ func (o *observer) countConnections(grpcListener, httpListener net.Listener) (co
 	return o.metrics.CountConnections("grpc", grpcListener), o.metrics.CountConnections("rest", httpListener)
 }
 
-// An adminDoor is the operator's; without a listener there is none.
-type adminDoor struct {
-	listener net.Listener
-	server   *http.Server
-	ended    chan struct{}
-}
-
-// openAdmin serves it until close. The service goes on when it fails.
-func (f telemetryFlags) openAdmin(ctx context.Context, server *service.Server) (*adminDoor, error) {
+// openAdmin opens the operator's door, or none if it has no address. If the door fails later, the service goes on without it.
+func (f telemetryFlags) openAdmin(ctx context.Context, o *observer, server *service.Server) (*httpDoor, error) {
 	if f.AdminAddr == "" {
-		return &adminDoor{}, nil
+		return &httpDoor{}, nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", f.AdminAddr)
+	door, err := openHTTPDoor(ctx, f.AdminAddr, telemetry.NewAdmin(o.metrics, server.WithHealth, o.log), func(err error) {
+		if !errors.Is(err, http.ErrServerClosed) {
+			o.log.Error("the door of --admin-addr is closed", "cause", err.Error())
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("--admin-addr: %w", err)
 	}
-	log := f.observer.log
-	door := &adminDoor{listener, telemetry.NewAdmin(f.observer.metrics, server.WithHealth, log), make(chan struct{})}
-	go func() {
-		defer close(door.ended)
-		if err := door.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the door of --admin-addr is closed", "cause", err.Error())
-		}
-	}()
 	return door, nil
-}
-
-func (d *adminDoor) addr() string {
-	if d.listener == nil {
-		return ""
-	}
-	return d.listener.Addr().String()
-}
-
-// close ends it at once: what it was asked for is about a service that has ended.
-func (d *adminDoor) close() {
-	if d.listener == nil {
-		return
-	}
-	_ = d.server.Close() // it ends in any case
-	<-d.ended
 }

@@ -19,10 +19,10 @@ import (
 
 func TestServeRefusesTelemetryThatCannotWork(t *testing.T) {
 	for want, test := range map[string]struct{ env, args []string }{
-		"--log-successes 101 is no percentage": {nil, []string{"--log-successes=101"}},
-		"--log-successes NaN is no percentage": {[]string{"ZONEUSAGE_LOG_SUCCESSES=NaN"}, nil},
-		"--admin-addr":                         {nil, []string{"--admin-addr=nowhere"}},
-		`there is no exporter "zipkin"`:        {[]string{"OTEL_TRACES_EXPORTER=zipkin"}, nil},
+		"--log-successes 101 is not a valid percentage": {nil, []string{"--log-successes=101"}},
+		"--log-successes NaN is not a valid percentage": {[]string{"ZONEUSAGE_LOG_SUCCESSES=NaN"}, nil},
+		"--admin-addr":                  {nil, []string{"--admin-addr=nowhere"}},
+		`there is no exporter "zipkin"`: {[]string{"OTEL_TRACES_EXPORTER=zipkin"}, nil},
 	} {
 		args := append([]string{"serve", "--grpc-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"}, test.args...)
 		if code, output := run(t, test.env, args...); code == 0 || !strings.Contains(output, want) {

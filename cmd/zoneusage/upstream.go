@@ -15,12 +15,12 @@ import (
 	"github.com/zoneusage/zoneusage/service"
 )
 
-// An upstream is the Control Center that answers.
+// An upstream is what answers the questions: one or more accounts of a real Control Center, or the sandbox.
 type upstream struct {
 	accounts []service.Account // the first is the default one
-	roster   *roster           // nil where no file names them
-	renewKey *reload.Source    // the file of the one account's key; nil where there is none
-	sandbox  *sandboxDoor      // nil for a real Control Center
+	roster   *roster           // nil without a file of accounts
+	renewKey *reload.Source    // the file with the key of the only account; nil without one
+	sandbox  *httpDoor         // nil for a real Control Center
 }
 
 func (u *upstream) close() {
@@ -34,7 +34,7 @@ func (u *upstream) close() {
 	}
 }
 
-// sources are the files to read again.
+// sources are the files to read again when they change.
 func (u *upstream) sources(usage *service.UsageService) []reload.Source {
 	switch {
 	case u.renewKey != nil:
@@ -62,7 +62,7 @@ func names(accounts []service.Account) string {
 	return strings.Join(all, ", ")
 }
 
-// announce says where the doors are.
+// announce logs the addresses of the doors and the accounts.
 func (u *upstream) announce(log *slog.Logger, grpcAddr, httpAddr, adminAddr string) {
 	log.Info("serving", "version", versionName(), "grpc_addr", grpcAddr, "http_addr", httpAddr, "admin_addr", adminAddr,
 		"accounts", names(u.accounts))
@@ -72,7 +72,7 @@ func (u *upstream) announce(log *slog.Logger, grpcAddr, httpAddr, adminAddr stri
 	}
 }
 
-// showCalls prints a call of each door, ready to paste, and where the page is.
+// showCalls prints the address of the page, and for each door a call that is ready to paste.
 func showCalls(stdout io.Writer, grpcAddr, httpAddr string) {
 	grpcAddr, httpAddr = callable(grpcAddr), callable(httpAddr)
 	_, _ = fmt.Fprintf(stdout, "A page to look at: http://%s\nCalls to try:\n\n"+
@@ -81,8 +81,8 @@ func showCalls(stdout io.Writer, grpcAddr, httpAddr string) {
 		"  curl %s/v1/devices/8988217755520000031/usageInZone\n\n", httpAddr, grpcAddr, grpcAddr, httpAddr)
 }
 
-// connect makes the clients of the configured accounts, or starts the sandbox where nothing is configured.
-func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
+// connect makes the clients of the configured accounts, or starts the sandbox if nothing is configured.
+func (c *serveCommand) connect(ctx context.Context, observer *observer) (*upstream, error) {
 	key, err := readAPIKey(c.APIKeyFile, apiKeyVariable)
 	if err != nil {
 		return nil, err
@@ -92,9 +92,9 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	case c.Accounts != "" && !none:
 		return nil, errors.New("--accounts names the Control Centers; leave out --control-center-url, --username and the API key")
 	case c.Accounts != "":
-		return c.connectAccounts()
+		return c.connectAccounts(observer)
 	case none:
-		return c.startSandbox(ctx)
+		return c.startSandbox(ctx, observer)
 	}
 	var missing []string
 	for _, setting := range []struct{ value, flag, variable string }{
@@ -110,7 +110,8 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 		return nil, fmt.Errorf("a Control Center needs a URL, a user name and an API key; missing: %s. "+
 			"Leave all three out to serve the sandbox", strings.Join(missing, ", "))
 	}
-	connected, err := c.newClient(c.ControlCenterURL, jasperclient.Credentials{Username: c.Username, APIKey: key}, c.fairUse())
+	credentials := jasperclient.Credentials{Username: c.Username, APIKey: key}
+	connected, err := c.newClient(observer, c.ControlCenterURL, credentials, c.fairUse())
 	if err != nil {
 		return nil, fmt.Errorf("the settings of Control Center: %w", err)
 	}
@@ -127,8 +128,8 @@ func (c *serveCommand) connect(ctx context.Context) (*upstream, error) {
 	return u, nil
 }
 
-func (c *serveCommand) connectAccounts() (*upstream, error) {
-	r := &roster{command: c, clients: map[upstreamUser]*accountClient{}}
+func (c *serveCommand) connectAccounts(observer *observer) (*upstream, error) {
+	r := &roster{command: c, observer: observer, clients: map[upstreamUser]*accountClient{}}
 	accounts, err := r.read()
 	if err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func (c *serveCommand) connectAccounts() (*upstream, error) {
 	return &upstream{accounts: accounts, roster: r}, nil
 }
 
-// fairUse is what an account is allowed that says nothing else.
+// fairUse holds the flags' limits, which apply to every account without limits of its own.
 func (c *serveCommand) fairUse() jasperclient.FairUse {
 	return jasperclient.FairUse{
 		CallsInFlight: c.CallsInFlight, CallsPerSecond: c.CallsPerSecond, MaxWaiting: c.MaxWaiting, BulkShare: c.BulkShare,
@@ -155,9 +156,11 @@ func (c *accountClient) named(name string) service.Account {
 	return service.Account{Name: name, Client: c.client}
 }
 
-func (c *serveCommand) newClient(url string, credentials jasperclient.Credentials, fair jasperclient.FairUse) (*accountClient, error) {
-	lane := c.observer.metrics.NewLane()
-	client, err := jasperclient.New(url, credentials, append(c.observer.clientOptions(lane),
+func (c *serveCommand) newClient(
+	observer *observer, url string, credentials jasperclient.Credentials, fair jasperclient.FairUse,
+) (*accountClient, error) {
+	lane := observer.metrics.NewLane()
+	client, err := jasperclient.New(url, credentials, append(observer.clientOptions(lane),
 		jasperclient.WithFairUse(fair),
 		jasperclient.WithTimeout(c.CallTimeout),
 		jasperclient.WithUserAgent("zoneusage/"+versionName()))...)
@@ -167,8 +170,8 @@ func (c *serveCommand) newClient(url string, credentials jasperclient.Credential
 	return &accountClient{client, lane}, nil
 }
 
-// startSandbox serves the sandbox over loopback, so that its answers take the way of a real Control Center's.
-func (c *serveCommand) startSandbox(ctx context.Context) (*upstream, error) {
+// startSandbox serves the sandbox on loopback, so that its answers come over HTTP like those of a real Control Center.
+func (c *serveCommand) startSandbox(ctx context.Context, observer *observer) (*upstream, error) {
 	handler, err := sandbox.New(sandbox.WithCredentials(sandboxName, sandboxName))
 	if err != nil {
 		return nil, err
@@ -177,7 +180,8 @@ func (c *serveCommand) startSandbox(ctx context.Context) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	connected, err := c.newClient("http://"+door.addr(), jasperclient.Credentials{Username: sandboxName, APIKey: sandboxName}, c.fairUse())
+	credentials := jasperclient.Credentials{Username: sandboxName, APIKey: sandboxName}
+	connected, err := c.newClient(observer, "http://"+door.addr(), credentials, c.fairUse())
 	if err != nil {
 		door.close()
 		return nil, err

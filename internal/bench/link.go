@@ -198,7 +198,7 @@ func (t trailers) err() error {
 	}
 	code, err := strconv.ParseUint(t.status, 10, 32)
 	if err != nil {
-		return fmt.Errorf("an answer has the gRPC status %q, which is no number", t.status)
+		return fmt.Errorf("an answer has the gRPC status %q, which is not a number", t.status)
 	}
 	message, err := url.PathUnescape(t.message)
 	if err != nil {

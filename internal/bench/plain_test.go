@@ -56,14 +56,7 @@ func parsed(t *testing.T, body []byte) (value map[string]any) {
 
 // TestUpstream: the small answer is the vendor's example at another time, and the large one has every count.
 func TestUpstream(t *testing.T) {
-	small, err := prepare(smallPlans(), time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	large, err := prepare(largePlansOf(largePlans, largeZones), time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	small, large := prepare(smallPlans(), time.Now()), prepare(largePlansOf(largePlans, largeZones), time.Now())
 	mux := http.NewServeMux()
 	mux.Handle("GET "+upstreamPath("{iccid}"), &upstream{small: small, large: large, latency: time.Millisecond})
 	ask := func(iccid, key string) *httptest.ResponseRecorder {

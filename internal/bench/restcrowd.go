@@ -82,10 +82,10 @@ func readHead(r *bufio.Reader) (status, length int, err error) {
 	}
 	text, ok := bytes.CutPrefix(line, []byte("HTTP/1.1 "))
 	if !ok || len(text) < 3 {
-		return 0, 0, fmt.Errorf("%q is no status line", line)
+		return 0, 0, fmt.Errorf("%q is not a status line", line)
 	}
 	if status, err = strconv.Atoi(string(text[:3])); err != nil {
-		return 0, 0, fmt.Errorf("%q is no status line", line)
+		return 0, 0, fmt.Errorf("%q is not a status line", line)
 	}
 	length = -1
 	for {

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zoneusage/zoneusage/internal/controlcenter"
 )
 
 const upstreamRole = "upstream"
@@ -26,72 +27,46 @@ const (
 // How much the large answer has.
 const largePlans, largeZones = 10, 20
 
-// A wireUsage is an answer as Control Center writes it, with the vendor's names.
-type wireUsage struct {
-	ICCID      string                `json:"iccid"`
-	TimeStamp  string                `json:"timeStamp"`
-	CycleStart string                `json:"cycleStartDate"`
-	CycleEnd   string                `json:"cycleEndDate"`
-	RatePlans  map[string][]wireZone `json:"deviceCycleUsageInZones"`
-}
-
-type wireZone struct {
-	RatePlan    string  `json:"ratePlan"`
-	Version     string  `json:"ratePlanVersion"`
-	Zone        string  `json:"zone"`
-	Data        *int64  `json:"dataUsage"`
-	DataUnit    *string `json:"dataUsageUnit"`
-	VoiceMT     *int64  `json:"voiceMTUsage"`
-	VoiceMTUnit *string `json:"voiceMTUsageUnit"`
-	VoiceMO     *int64  `json:"voiceMOUsage"`
-	VoiceMOUnit *string `json:"voiceMOUsageUnit"`
-	SMSMT       *int64  `json:"smsmtusage"`
-	SMSMO       *int64  `json:"smsmousage"`
-}
-
-var unitBytes, unitSeconds = new("bytes"), new("seconds")
-
-// smallPlans are those of the vendor's example.
-func smallPlans() map[string][]wireZone {
-	return map[string][]wireZone{
-		"Rate Plan A, 1": {{RatePlan: "Rate Plan A", Version: "1", Zone: "default zone",
-			VoiceMO: new(int64(600)), VoiceMOUnit: unitSeconds}},
-		"Rate Plan B, 2": {{RatePlan: "Rate Plan B", Version: "2", Zone: "default zone",
-			Data: new(int64(943718)), DataUnit: unitBytes, VoiceMO: new(int64(943718)), VoiceMOUnit: unitSeconds}},
+// smallPlans are the rate plans of the vendor's example.
+func smallPlans() []controlcenter.RatePlan {
+	return []controlcenter.RatePlan{
+		{Name: "Rate Plan A", Version: 1, Zones: []controlcenter.Zone{{Name: "default zone", VoiceMO: new(int64(600))}}},
+		{Name: "Rate Plan B", Version: 2, Zones: []controlcenter.Zone{
+			{Name: "default zone", Data: new(int64(943718)), VoiceMO: new(int64(943718))},
+		}},
 	}
 }
 
-// largePlansOf have every count in every zone.
-func largePlansOf(plans, zones int) map[string][]wireZone {
-	all := map[string][]wireZone{}
-	for p := range plans {
-		name, version := fmt.Sprintf("Rate Plan %02d", p), strconv.Itoa(p+1)
+// largePlansOf makes rate plans with every count in every zone.
+func largePlansOf(plans, zones int) []controlcenter.RatePlan {
+	all := make([]controlcenter.RatePlan, plans)
+	for p := range all {
+		all[p] = controlcenter.RatePlan{Name: fmt.Sprintf("Rate Plan %02d", p), Version: int32(p + 1)}
 		for z := range zones {
 			n := int64(1_000_003*(p+1) + 1009*(z+1))
-			all[name+", "+version] = append(all[name+", "+version], wireZone{
-				RatePlan: name, Version: version, Zone: fmt.Sprintf("Zone %02d", z), Data: new(1000 * n), DataUnit: unitBytes,
-				VoiceMT: new(n), VoiceMTUnit: unitSeconds, VoiceMO: new(2 * n), VoiceMOUnit: unitSeconds,
-				SMSMT: new(n % 997), SMSMO: new(n % 499),
+			all[p].Zones = append(all[p].Zones, controlcenter.Zone{
+				Name: fmt.Sprintf("Zone %02d", z), Data: new(1000 * n),
+				VoiceMT: new(n), VoiceMO: new(2 * n), SMSMT: new(n % 997), SMSMO: new(n % 499),
 			})
 		}
 	}
 	return all
 }
 
-// A prepared body is one in which the ICCID alone is missing.
+// A prepared answer lacks only the ICCID, which belongs between its two parts.
 type prepared struct{ before, after string }
 
-// prepare writes an answer of now.
-func prepare(plans map[string][]wireZone, now time.Time) (prepared, error) {
-	const layout, hole = "2006-01-02T15:04:05.000Z", "ICCID"
+// prepare makes an answer as of now.
+func prepare(plans []controlcenter.RatePlan, now time.Time) prepared {
+	const hole = "ICCID"
 	const halfCycle = 15 * 24 * time.Hour
-	body, err := json.Marshal(wireUsage{
-		ICCID: hole, TimeStamp: now.UTC().Format(layout), RatePlans: plans,
-		CycleStart: now.UTC().Add(-halfCycle).Truncate(time.Hour).Format(layout),
-		CycleEnd:   now.UTC().Add(halfCycle).Truncate(time.Hour).Add(-time.Second).Format(layout),
-	})
-	before, after, _ := strings.Cut(string(body), hole)
-	return prepared{before, after}, err
+	answer := controlcenter.Answer{
+		ICCID: hole, TimeStamp: now, RatePlans: plans,
+		CycleStart: now.UTC().Add(-halfCycle).Truncate(time.Hour),
+		CycleEnd:   now.UTC().Add(halfCycle).Truncate(time.Hour).Add(-time.Second),
+	}
+	before, after, _ := strings.Cut(string(answer.Body()), hole)
+	return prepared{before, after}
 }
 
 // An upstream stands in for Control Center.
@@ -104,17 +79,11 @@ func runUpstream(ctx context.Context, args []string) error {
 	var u upstream
 	flags := flag.NewFlagSet(upstreamRole, flag.ContinueOnError)
 	flags.DurationVar(&u.latency, "latency", 0, "how long every answer takes")
-	err := flags.Parse(args)
-	if err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	now := time.Now()
-	if u.small, err = prepare(smallPlans(), now); err != nil {
-		return err
-	}
-	if u.large, err = prepare(largePlansOf(largePlans, largeZones), now); err != nil {
-		return err
-	}
+	u.small, u.large = prepare(smallPlans(), now), prepare(largePlansOf(largePlans, largeZones), now)
 	mux := http.NewServeMux()
 	mux.Handle("GET "+upstreamPath("{iccid}"), &u)
 	return serveHTTP(ctx, mux, tlsFlags{})

@@ -33,7 +33,7 @@ func basic(values []string) (name, token string, _ error) {
 	}
 	name, token, ok := (&http.Request{Header: http.Header{"Authorization": values}}).BasicAuth()
 	if !ok || name == "" || token == "" {
-		return "", "", errors.New("the authorization is no Basic one with a user name and a token")
+		return "", "", errors.New("the authorization is not Basic with a user name and a token")
 	}
 	return name, token, nil
 }

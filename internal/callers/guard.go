@@ -148,7 +148,7 @@ func bearer(values []string) (string, error) {
 	scheme, token, _ := strings.Cut(values[0], " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return "", errors.New("the authorization is no bearer token")
+		return "", errors.New("the authorization is not a bearer token")
 	}
 	return token, nil
 }

@@ -69,12 +69,12 @@ func TestCallersAreRecognised(t *testing.T) {
 		"nothing":                     {Credentials{}, "unauthenticated: the call has no credentials"},
 		"a token":                     {Credentials{Authorization: []string{"Bearer new"}}, "billing"},
 		"a token's other one":         {Credentials{Authorization: []string{"bearer  old"}}, "billing"},
-		"a token that is none":        {Credentials{Authorization: []string{"Bearer other"}}, "it is no static token that is listed, and as a JWT: oidc: malformed jwt"},
+		"a token that is none":        {Credentials{Authorization: []string{"Bearer other"}}, "it is not a listed static token, and as a JWT: oidc: malformed jwt"},
 		"a token's hash":              {Credentials{Authorization: []string{"Bearer " + sum("new")}}, "unauthenticated: "},
 		"two tokens":                  {Credentials{Authorization: []string{"Bearer new", "Bearer new"}}, "more than one"},
-		"another scheme":              {Credentials{Authorization: []string{"Basic bmV3"}}, "no bearer token"},
-		"an empty token":              {Credentials{Authorization: []string{"Bearer "}}, "no bearer token"},
-		"an empty authorization":      {Credentials{Authorization: []string{""}, Certificate: []string{"dashboard.internal"}}, "no bearer token"},
+		"another scheme":              {Credentials{Authorization: []string{"Basic bmV3"}}, "not a bearer token"},
+		"an empty token":              {Credentials{Authorization: []string{"Bearer "}}, "not a bearer token"},
+		"an empty authorization":      {Credentials{Authorization: []string{""}, Certificate: []string{"dashboard.internal"}}, "not a bearer token"},
 		"a certificate":               {Credentials{Certificate: []string{"dashboard.internal"}}, "dashboard"},
 		"a certificate's second name": {Credentials{Certificate: []string{"other", "again.internal"}}, "both"},
 		"a certificate of nobody":     {Credentials{Certificate: []string{"billing"}}, `not allowed: the certificate of ["billing"]`},
@@ -136,7 +136,7 @@ func TestCallersAreRecognisedByBasic(t *testing.T) {
 	basic := func(text string) []string {
 		return []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(text))}
 	}
-	const missing, none, another = "the call has no credentials", "no Basic one", "not of one entry"
+	const missing, none, another = "the call has no credentials", "not Basic with", "not of one entry"
 	for name, test := range map[string]struct {
 		authorization []string
 		want, anybody string // what the error says with a policy, and without; empty for none
@@ -281,8 +281,8 @@ func TestThePolicyIsChecked(t *testing.T) {
 		"no account":          {"callers: [{name: a, certificate: a}]", "accounts: without one it may do nothing"},
 		"an empty account":    {`callers: [{name: a, certificate: a, accounts: [""]}]`, "accounts: a name is empty"},
 		"no credentials":      {"callers: [{name: a, accounts: [e]}]", "nothing tells who it is"},
-		"a token itself":      {"callers: [{name: a, tokenSHA256: secret-token, accounts: [e]}]", "it is no SHA-256"},
-		"a longer hash":       {"callers: [{name: a, tokenSHA256: " + token + "00, accounts: [e]}]", "it is no SHA-256"},
+		"a token itself":      {"callers: [{name: a, tokenSHA256: secret-token, accounts: [e]}]", "it is not a valid SHA-256"},
+		"a longer hash":       {"callers: [{name: a, tokenSHA256: " + token + "00, accounts: [e]}]", "it is not a valid SHA-256"},
 		"one token twice":     {"callers: [{name: a, tokenSHA256: " + token + ", accounts: [e]}, {name: b, tokenSHA256: " + token + ", accounts: [e]}]", "another entry has the same token"},
 		"one name of two":     {"callers: [{name: a, certificate: c, accounts: [e]}, {name: b, certificate: c, accounts: [e]}]", `certificate: "c" is that of "a" too`},
 		"a negative rate":     {"callers: [{name: a, certificate: a, accounts: [e], requestsPerSecond: -1}]", "requestsPerSecond: -1 requests a second are not possible"},

@@ -119,7 +119,7 @@ func (i *Issuer) verify(ctx context.Context, token string) (map[string]any, erro
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, &UnauthenticatedError{Err: fmt.Errorf("it is no static token that is listed, and as a JWT: %w", err)}
+		return nil, &UnauthenticatedError{Err: fmt.Errorf("it is not a listed static token, and as a JWT: %w", err)}
 	}
 	return claims, nil
 }
@@ -231,7 +231,7 @@ func parseKeys(content []byte) ([]jose.JSONWebKey, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(content, &set); err != nil {
-		return nil, errors.New("it is no JWK set")
+		return nil, errors.New("it is not a JWK set")
 	}
 	var keys []jose.JSONWebKey
 	for _, raw := range set.Keys {

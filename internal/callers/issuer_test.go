@@ -292,7 +292,7 @@ func TestWhereKeysComeFrom(t *testing.T) {
 	for path, want := range map[string]string{
 		"/plain":                "has to begin with https://",
 		"/round":                "redirects again and again",
-		"/large":                "no JWK set",
+		"/large":                "not a JWK set",
 		"/nowhere?token=s3cret": "answers 404",
 		"/plain?token=s3cret":   "has to begin with https://",
 	} {

@@ -16,27 +16,28 @@ import (
 	"github.com/zoneusage/zoneusage/internal/yamlfile"
 )
 
-// A policy is who may call. It does not change.
+// A policy says who may call and what. It does not change.
 type policy struct {
 	callers       map[string]*Caller // by name
-	tokens        []tokenOf
+	tokens        []hashedToken
 	byCertificate map[string]*Caller
-	claims        []claimsOf
+	claims        []requiredClaims
 }
 
-// A tokenOf is the SHA-256 of a caller's token.
-type tokenOf struct {
+// A hashedToken is the SHA-256 of a token, and the caller it belongs to.
+type hashedToken struct {
 	sum    [sha256.Size]byte
 	caller *Caller
 }
 
-// A claimsOf is what a JWT has to claim to be a caller's.
-type claimsOf struct {
+// requiredClaims are the claims that a JWT must have to belong to a caller.
+type requiredClaims struct {
 	claims map[string]string
 	caller *Caller
 }
 
-// byToken finds the caller of a static token; nil for none. It takes as long for any token.
+// byToken finds the caller of a static token; nil for none. It compares with all tokens in constant time, so that the time
+// reveals nothing about them.
 func (p *policy) byToken(token string) *Caller {
 	sum := sha256.Sum256([]byte(token))
 	var found *Caller
@@ -48,7 +49,7 @@ func (p *policy) byToken(token string) *Caller {
 	return found
 }
 
-// byClaims finds the first caller all of whose claims a JWT has; nil for none.
+// byClaims finds the first caller whose claims are all in the JWT; nil for none.
 func (p *policy) byClaims(claims map[string]any) *Caller {
 	for _, known := range p.claims {
 		matches := true
@@ -62,7 +63,8 @@ func (p *policy) byClaims(claims map[string]any) *Caller {
 	return nil
 }
 
-// claimed reports whether a claim is the value, or a list with it. A scope is a list with spaces (RFC 8693, section 4.2).
+// claimed reports whether a claim is the value, or a list that contains the value. A scope is a list separated by spaces
+// (RFC 8693, section 4.2).
 func claimed(claim any, name, value string) bool {
 	switch claim := claim.(type) {
 	case string:
@@ -80,14 +82,14 @@ func claimed(claim any, name, value string) bool {
 // An entry is a caller in the policy's file.
 type entry struct {
 	Name              string            `yaml:"name"`              // for logs and metrics
-	TokenSHA256       oneOrMore         `yaml:"tokenSHA256"`       // of static tokens, in hexadecimal
+	TokenSHA256       oneOrMore         `yaml:"tokenSHA256"`       // SHA-256 of static tokens, in hexadecimal
 	Certificate       oneOrMore         `yaml:"certificate"`       // names in client certificates
-	Claims            map[string]string `yaml:"claims"`            // of JWTs
-	Accounts          []string          `yaml:"accounts"`          // that the caller may ask; * is any
-	RequestsPerSecond *float64          `yaml:"requestsPerSecond"` // absent: as for everybody; 0: no bound
+	Claims            map[string]string `yaml:"claims"`            // claims of JWTs
+	Accounts          []string          `yaml:"accounts"`          // the accounts that the caller may ask; * is any
+	RequestsPerSecond *float64          `yaml:"requestsPerSecond"` // nil: the default; 0: no bound
 }
 
-// oneOrMore is a text, or a list of them.
+// oneOrMore is a list of texts, which YAML may give as one text without a list.
 type oneOrMore []string
 
 // UnmarshalYAML implements yaml.Unmarshaler.
@@ -99,7 +101,7 @@ func (o *oneOrMore) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode(&(*o)[0])
 }
 
-// readPolicy reads the file of callers. It fails for anything in it that cannot work.
+// readPolicy reads the file of callers. It fails if anything in the file cannot work.
 func readPolicy(settings Settings) (*policy, error) {
 	var list struct {
 		Callers []entry `yaml:"callers"`
@@ -122,7 +124,7 @@ func readPolicy(settings Settings) (*policy, error) {
 	return p, nil
 }
 
-// add puts the entry into the policy.
+// add adds an entry to the policy.
 func (p *policy) add(e entry, settings Settings) error {
 	caller, err := e.caller(settings.RequestsPerSecond)
 	if err != nil {
@@ -137,41 +139,65 @@ func (p *policy) add(e entry, settings Settings) error {
 	case len(e.Claims) > 0 && settings.Issuer == nil:
 		return errors.New("claims: no JWT is taken; give --oidc-issuer")
 	}
-	for _, text := range e.TokenSHA256 {
-		token := tokenOf{caller: caller}
-		// The text is not repeated: it could be the token itself.
-		if n, err := hex.Decode(token.sum[:], []byte(text[:min(len(text), 2*sha256.Size)])); err != nil || n != sha256.Size || len(text) > 2*n {
-			return errors.New("tokenSHA256: it is no SHA-256; write the 64 hexadecimal digits that `printf %s TOKEN | sha256sum` prints")
-		}
-		if slices.ContainsFunc(p.tokens, func(other tokenOf) bool { return other.sum == token.sum }) {
-			return errors.New("tokenSHA256: another entry has the same token")
-		}
-		p.tokens = append(p.tokens, token)
+	if err := p.addTokens(caller, e.TokenSHA256); err != nil {
+		return fmt.Errorf("tokenSHA256: %w", err)
 	}
-	for _, name := range e.Certificate {
-		if name == "" {
-			return errors.New("certificate: a name is empty")
-		}
-		if other := p.byCertificate[name]; other != nil {
-			return fmt.Errorf("certificate: %q is that of %q too", name, other.Name)
-		}
-		p.byCertificate[name] = caller
+	if err := p.addCertificates(caller, e.Certificate); err != nil {
+		return fmt.Errorf("certificate: %w", err)
 	}
-	for name, value := range e.Claims {
-		if name == "" || value == "" {
-			return fmt.Errorf("claims: %q has no name or no value; a token without the claim would not be told from others", name)
-		}
-	}
-	if slices.ContainsFunc(p.claims, func(other claimsOf) bool { return maps.Equal(other.claims, e.Claims) }) {
-		return errors.New("claims: another entry has the same ones, and would take all their tokens")
-	}
-	if len(e.Claims) > 0 {
-		p.claims = append(p.claims, claimsOf{e.Claims, caller})
+	if err := p.addClaims(caller, e.Claims); err != nil {
+		return fmt.Errorf("claims: %w", err)
 	}
 	return nil
 }
 
-// accounts are those that callers may ask by name.
+// addTokens adds the SHA-256 of the caller's static tokens, in hexadecimal.
+func (p *policy) addTokens(caller *Caller, sums []string) error {
+	for _, text := range sums {
+		token := hashedToken{caller: caller}
+		// The error does not repeat the text, which could be the token itself.
+		if n, err := hex.Decode(token.sum[:], []byte(text[:min(len(text), 2*sha256.Size)])); err != nil || n != sha256.Size || len(text) > 2*n {
+			return errors.New("it is not a valid SHA-256; write the 64 hexadecimal digits that `printf %s TOKEN | sha256sum` prints")
+		}
+		if slices.ContainsFunc(p.tokens, func(other hashedToken) bool { return other.sum == token.sum }) {
+			return errors.New("another entry has the same token")
+		}
+		p.tokens = append(p.tokens, token)
+	}
+	return nil
+}
+
+// addCertificates adds the names in the caller's client certificates.
+func (p *policy) addCertificates(caller *Caller, names []string) error {
+	for _, name := range names {
+		if name == "" {
+			return errors.New("a name is empty")
+		}
+		if other := p.byCertificate[name]; other != nil {
+			return fmt.Errorf("%q is that of %q too", name, other.Name)
+		}
+		p.byCertificate[name] = caller
+	}
+	return nil
+}
+
+// addClaims adds the claims of the caller's JWTs.
+func (p *policy) addClaims(caller *Caller, claims map[string]string) error {
+	for name, value := range claims {
+		if name == "" || value == "" {
+			return fmt.Errorf("%q has no name or no value; a token without the claim would not be told from others", name)
+		}
+	}
+	if slices.ContainsFunc(p.claims, func(other requiredClaims) bool { return maps.Equal(other.claims, claims) }) {
+		return errors.New("another entry has the same ones, and would take all their tokens")
+	}
+	if len(claims) > 0 {
+		p.claims = append(p.claims, requiredClaims{claims, caller})
+	}
+	return nil
+}
+
+// accounts are the accounts that callers may ask, as far as they are named.
 func (p *policy) accounts() []string {
 	all := map[string]bool{}
 	for _, caller := range p.callers {
@@ -181,10 +207,10 @@ func (p *policy) accounts() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// anyAccount stands for all of them.
+// anyAccount stands for all accounts.
 const anyAccount = "*"
 
-// keepRates goes on counting the requests of callers whose rate stays the same.
+// keepRates takes over the counts of requests from the previous policy, for callers whose rate stays the same.
 func (p *policy) keepRates(before *policy) {
 	for name, caller := range p.callers {
 		known := before.callers[name]
@@ -194,11 +220,18 @@ func (p *policy) keepRates(before *policy) {
 	}
 }
 
-// caller is who the entry is about.
+// MaxNameLength is how many bytes the name of a caller or an account may have.
+const MaxNameLength = 100
+
+// FitsHeader reports whether a name can stand in a header: visible ASCII only, and at most MaxNameLength bytes. The empty name fits.
+func FitsHeader(name string) bool {
+	return len(name) <= MaxNameLength && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// caller makes the entry's caller, with the default rate if the entry has none of its own.
 func (e entry) caller(requestsPerSecond float64) (*Caller, error) {
-	const longest = 100
-	if e.Name == "" || len(e.Name) > longest || strings.ContainsFunc(e.Name, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, fmt.Errorf("name: give 1 to %d letters, digits and signs without spaces", longest)
+	if e.Name == "" || !FitsHeader(e.Name) {
+		return nil, fmt.Errorf("name: give 1 to %d letters, digits and signs without spaces", MaxNameLength)
 	}
 	if len(e.Accounts) == 0 {
 		return nil, errors.New(`accounts: without one it may do nothing; name them, or write ["*"] for all`)
@@ -221,10 +254,10 @@ func (e entry) caller(requestsPerSecond float64) (*Caller, error) {
 	return caller, nil
 }
 
-// CheckRate refuses what is no number of requests a second, 0 being no bound.
+// CheckRate refuses a number of requests a second that is not possible. 0 stands for no bound.
 func CheckRate(requestsPerSecond float64) error {
 	const least, most = 1e-3, 1e9
-	if requestsPerSecond != 0 && !(requestsPerSecond >= least && requestsPerSecond <= most) { // so NaN fails too
+	if requestsPerSecond != 0 && !(requestsPerSecond >= least && requestsPerSecond <= most) { // written so that NaN fails too
 		return fmt.Errorf("%v requests a second are not possible; give %v to %v, or 0 for no bound", requestsPerSecond, least, most)
 	}
 	return nil

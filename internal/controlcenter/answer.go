@@ -71,7 +71,8 @@ type record struct {
 	SMSMOUsage       *int64  `json:"smsmousage"`
 }
 
-func (a Answer) body() []byte {
+// Body is the answer's JSON.
+func (a Answer) Body() []byte {
 	return encode(answerBody{
 		ICCID:                   a.ICCID,
 		TimeStamp:               a.TimeStamp.UTC().Format(wireTime),

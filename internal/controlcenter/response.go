@@ -11,7 +11,7 @@ const ContentTypeLatin1 = "application/json;charset=ISO-8859-1"
 // Write writes the answer.
 func (a Answer) Write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
-	write(w, http.StatusOK, a.body())
+	write(w, http.StatusOK, a.Body())
 }
 
 // refusalBody is the flat body of every error; the code is a string.

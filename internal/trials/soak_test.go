@@ -36,7 +36,7 @@ func TestSoak(t *testing.T) {
 	}
 	total, err := time.ParseDuration(os.Getenv(soakVariable))
 	if err != nil || total <= 0 {
-		t.Fatalf("%s: %q is no duration such as 10m", soakVariable, os.Getenv(soakVariable))
+		t.Fatalf("%s: %q is not a valid duration such as 10m", soakVariable, os.Getenv(soakVariable))
 	}
 	const perSecond, devices, samples, rows = 500, 5000, 120, 12
 	r := newRig(t, faults()...)

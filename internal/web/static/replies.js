@@ -26,7 +26,7 @@ export async function ask(question, { signal, fresh } = {}) {
   try {
     body = JSON.parse(text);
   } catch {
-    return { ...reply, failure: { title: 'The reply is not the service’s', text: `It is no JSON, with HTTP status ${response.status}. Is there a proxy in between?` } };
+    return { ...reply, failure: { title: 'The reply is not the service’s', text: `It is not valid JSON, with HTTP status ${response.status}. Is there a proxy in between?` } };
   }
   return response.ok ? { ...reply, body } : { ...reply, failure: failureOf(body, response) };
 }
