@@ -2,8 +2,8 @@ package main
 
 import "net"
 
-// callable is the address at which a server listening on addr can be called from its own machine: an address without a
-// host, or with an unspecified one, means all of the machine's, and is no place to call.
+// callable returns the address at which a server listening on addr can be called from its own machine. A server on an address
+// without a host, or with an unspecified one, listens on all addresses of the machine, but such an address cannot be called.
 func callable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

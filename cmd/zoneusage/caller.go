@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// callerFlags are where a zoneusage is, and who asks it. They are named apart from those that serve proves itself with.
+// callerFlags say which zoneusage to ask, and as whom. Their names differ from those of serve's own certificate.
 type callerFlags struct {
 	Addr      string `default:"127.0.0.1:9090" help:"The gRPC address of the zoneusage to ask."`
 	TLS       bool   `name:"tls" help:"Ask with TLS, and trust the system's roots."`
@@ -22,7 +22,7 @@ type callerFlags struct {
 	TokenFile string `placeholder:"FILE" help:"A file with the caller's token, read again for each call; ZONEUSAGE_TOKEN can hold the token instead."`
 }
 
-// dial prepares a connection, which is made when it is needed.
+// dial prepares a connection, which is opened with the first call.
 func (f callerFlags) dial() (*grpc.ClientConn, error) {
 	transport, err := f.transport()
 	if err != nil {
@@ -31,7 +31,7 @@ func (f callerFlags) dial() (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithUserAgent("zoneusage/" + versionName()),
-		grpc.WithDisableServiceConfig(), // what is made again, and when, is decided where it is asked
+		grpc.WithDisableServiceConfig(), // internal/inquiry decides which calls are made again, and when
 	}
 	bearer, err := f.bearer()
 	if err != nil {

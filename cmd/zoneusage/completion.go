@@ -12,7 +12,7 @@ type completionCommand struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"What shell: ${enum}."`
 }
 
-// Help is what follows the command's summary.
+// Help is the text after the command's summary.
 func (completionCommand) Help() string {
 	return `Examples:
 
@@ -21,7 +21,7 @@ func (completionCommand) Help() string {
   zoneusage completion fish > ~/.config/fish/completions/zoneusage.fish`
 }
 
-// Run prints the script, which knows the commands, flags and values of this build and asks the program nothing.
+// Run prints the script. The script contains the commands, flags and values of this build, and does not run the program.
 func (c completionCommand) Run(app *kong.Kong) error {
 	switch c.Shell {
 	case "fish":
@@ -37,7 +37,7 @@ func writeScript(w io.Writer, script string) error {
 	return err
 }
 
-// bashScript offers a command's flags, after a flag its values, and where there is nothing to offer files.
+// bashScript offers a command's flags, after a flag the values of the flag, and otherwise files.
 func bashScript(app *kong.Application) string {
 	var cases, commands strings.Builder
 	for _, command := range app.Children {
@@ -68,7 +68,7 @@ complete -o default -F _zoneusage zoneusage
 `, &commands, &cases)
 }
 
-// fishScript is the same, with the help of each.
+// fishScript offers the same as bashScript, and shows the help of each command and flag.
 func fishScript(app *kong.Application) string {
 	var script strings.Builder
 	fmt.Fprintln(&script, "complete -c zoneusage -f")
@@ -94,7 +94,7 @@ func fishScript(app *kong.Application) string {
 	return script.String()
 }
 
-// values are those that a flag or an argument can have, where they are known.
+// values are the possible values of a flag or an argument; nil if it is not an enumeration.
 func values(of *kong.Value) []string {
 	if of.Enum == "" {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
-// readAPIKey reads an API key from the file, or from the environment variable where no file is named; empty when neither
-// has one. There is no flag for a key: a process list shows flags.
+// readAPIKey reads an API key from the file, or from the environment variable if no file is named. The key is empty if both are
+// missing. There is no flag for the key itself, because process lists show flags.
 func readAPIKey(file, variable string) (string, error) {
 	key := strings.TrimSpace(os.Getenv(variable))
 	if file == "" {
@@ -37,8 +37,8 @@ func readKeyFile(file string) (string, error) {
 	return key, nil
 }
 
-// readSandboxAccounts reads the sandbox's further accounts from the file, if one is named: NAME:KEY in each line that is not
-// empty. As a line holds a key, errors have its number alone.
+// readSandboxAccounts reads the sandbox's further accounts from the file, if one is named: NAME:KEY on each line that is not
+// empty. Errors give only the number of a line, because the line holds a key.
 func readSandboxAccounts(file string) ([]sandbox.Option, error) {
 	if file == "" {
 		return nil, nil

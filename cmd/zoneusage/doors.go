@@ -12,7 +12,7 @@ import (
 	"github.com/zoneusage/zoneusage/internal/loopback"
 )
 
-// doorFlags are where the service listens, and what it takes from there.
+// doorFlags say where the service listens, and which connections and requests it accepts there.
 type doorFlags struct {
 	GRPCAddr string `name:"grpc-addr" default:"127.0.0.1:9090" help:"The address of the gRPC door."`
 	HTTPAddr string `name:"http-addr" default:"127.0.0.1:8080" help:"The address of the REST door."`
@@ -25,7 +25,7 @@ type doorFlags struct {
 	CORSOrigins      []string      `name:"cors-origins" placeholder:"ORIGIN" help:"Whose pages may call REST, such as https://usage.example.com."`
 }
 
-// check refuses to serve strangers by mistake.
+// check refuses settings that do not fit together, and settings that would serve strangers by mistake.
 func (f *doorFlags) check(secure securityFlags) error {
 	if f.GRPCAddr == "" || f.HTTPAddr == "" {
 		return errors.New("--grpc-addr and --http-addr must not be empty: that would be a free port on every address; write host:port")
@@ -54,7 +54,7 @@ func (f *doorFlags) check(secure securityFlags) error {
 
 // isLoopback reports whether only this machine can reach the address.
 func isLoopback(addr string) bool {
-	host, _, _ := net.SplitHostPort(addr) // without a port it is no address
+	host, _, _ := net.SplitHostPort(addr) // check refuses an address without a port
 	return loopback.Is(host)
 }
 

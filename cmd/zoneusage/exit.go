@@ -2,13 +2,13 @@ package main
 
 import "os"
 
-// The exit statuses beside 0 and 1, as shells have them.
+// The exit statuses besides 0 and 1. They are the usual ones of shells.
 const (
 	misused     = 2   // the command line is malformed
-	interrupted = 130 // SIGINT or SIGTERM came before the end
+	interrupted = 130 // SIGINT or SIGTERM ended the command early
 )
 
-// exit ends the process. Kong has a status of its own for a malformed command line.
+// exit ends the process. It replaces the status that Kong has for a malformed command line.
 func exit(status int) {
 	const kongMisused = 80
 	if status == kongMisused {
@@ -17,7 +17,7 @@ func exit(status int) {
 	os.Exit(status)
 }
 
-// An exitError is one with an exit status; any other error has 1.
+// An exitError is an error with an exit status. The exit status of any other error is 1.
 type exitError struct {
 	status int
 	error

@@ -13,10 +13,10 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
-// faultFlag is a fault as KIND=SHARE,delay=1s,jitter=500ms,over=2s, of which the kind alone is needed.
+// faultFlag is a fault written as KIND=SHARE,delay=1s,jitter=500ms,over=2s. Only the kind is required.
 type faultFlag sandbox.Fault
 
-// UnmarshalText reads what follows --fault.
+// UnmarshalText reads the value of --fault.
 func (f *faultFlag) UnmarshalText(text []byte) error {
 	call, times, timed := strings.Cut(string(text), ",")
 	kind, share, shared := strings.Cut(call, "=")
@@ -25,7 +25,7 @@ func (f *faultFlag) UnmarshalText(text []byte) error {
 	}
 	if shared {
 		var err error
-		// 0 would be the next call, which is written without a share.
+		// A share of 0 would mean the next call, which is written without a share.
 		if f.Share, err = strconv.ParseFloat(share, 64); err != nil || f.Share == 0 {
 			return fmt.Errorf("%s: %q is not a valid share of the calls, which is above 0 and up to 1; leave =SHARE out for the next call alone", kind, share)
 		}
@@ -58,11 +58,11 @@ func (f *faultFlag) setTime(setting string) error {
 	return nil
 }
 
-// maxFaultsBody is far more than the faults of any plan take.
+// maxFaultsBody is far more than a list of all faults needs.
 const maxFaultsBody = 64 << 10
 
-// serveFaults shows the faults that are in force and, at PUT, replaces them. Like the ledger it asks nobody who they
-// are; a web page of another origin may not PUT, as nothing here allows it to.
+// serveFaults shows the faults in force and, at PUT, replaces them. Like the ledger it needs no credentials. A web page of another
+// origin cannot PUT, because no CORS header allows it.
 func serveFaults(w http.ResponseWriter, r *http.Request, control *sandbox.Sandbox) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
@@ -94,7 +94,7 @@ func putFaults(body io.Reader, control *sandbox.Sandbox) error {
 	return control.SetFaults(faults...)
 }
 
-// parseFaults takes null for no array: it would end all faults, which is what [] is for.
+// parseFaults refuses null, which json.Unmarshal would take for an empty array: only [] ends all faults.
 func parseFaults(text []byte) ([]sandbox.Fault, error) {
 	var each []json.RawMessage
 	err := json.Unmarshal(text, &each)
@@ -113,7 +113,7 @@ func parseFaults(text []byte) ([]sandbox.Fault, error) {
 	return faults, nil
 }
 
-// errorBody says what is wrong with a request of the test tools.
+// errorBody is the answer of a test tool to a request with a mistake.
 type errorBody struct {
 	Error string `json:"error"`
 }
@@ -122,5 +122,5 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that left is nobody to tell
+	_ = json.NewEncoder(w).Encode(body) // fails if the client has left, and then there is nobody to tell
 }

@@ -49,7 +49,7 @@ type getCommand struct {
 	Resume bool   `help:"Go on with the file of --out: what it holds is not asked again, and what was cut off is."`
 }
 
-// Help is what follows the command's summary.
+// Help is the text after the command's summary.
 func (getCommand) Help() string {
 	return `Answers come in the order of the ICCIDs, each of which is asked about once. What fails is told on standard error, a line each, does not stop the rest, and makes the exit status 1; 2 says that the command is malformed, 130 that it was interrupted. To go on with a file, give the same flags again, with --resume.
 
@@ -75,7 +75,7 @@ func (c *getCommand) Run(ctx context.Context, app *kong.Kong) error {
 	if err != nil {
 		return exitError{misused, err}
 	}
-	defer func() { _ = conn.Close() }() // it has no more calls
+	defer func() { _ = conn.Close() }() // all its calls have ended
 	list := iccids.List{Sources: c.sources(), Column: c.Column, Stdin: os.Stdin}
 	known := &iccids.Set{}
 	report, err := c.open(app, &list, known)
@@ -135,7 +135,7 @@ func (c *getCommand) check() error {
 	return nil
 }
 
-// sources are the lists of devices, files last.
+// sources are the arguments and, after them, the files of --file.
 func (c *getCommand) sources() []string {
 	all := c.Devices[:len(c.Devices):len(c.Devices)]
 	for _, file := range c.File {
@@ -154,7 +154,7 @@ func (c *getCommand) question() *usagev1.GetDeviceUsageInZoneRequest {
 	return question
 }
 
-// form is how the answers look; a terminal's width and colors are standard output's.
+// form is the form of the answers. A table is as wide and colored as standard output allows, unless it goes to a file.
 func (c *getCommand) form(app *kong.Kong) usageform.Form {
 	switch c.Output {
 	case "json":

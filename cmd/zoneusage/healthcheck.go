@@ -21,7 +21,7 @@ type healthcheckCommand struct {
 	Timeout  time.Duration `default:"3s" env:"ZONEUSAGE_HEALTHCHECK_TIMEOUT" help:"How long to wait for the answer."`
 }
 
-// Run asks grpc.health.v1.
+// Run asks the standard gRPC health service, grpc.health.v1.
 func (c *healthcheckCommand) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -51,21 +51,21 @@ func (c *healthcheckCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-// trustAlone takes a server for the right one that has the first certificate of the file, under whatever name: the caller
-// asks the machine it runs on.
+// trustAlone trusts only a server with the first certificate in the file. The name in it does not matter, because the check runs
+// on the server's own machine.
 func trustAlone(file string) (credentials.TransportCredentials, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
 	var block *pem.Block
-	for block == nil || block.Type != "CERTIFICATE" { // the key can stand before it
+	for block == nil || block.Type != "CERTIFICATE" { // the key can come before the certificate
 		if block, content = pem.Decode(content); block == nil {
 			return nil, fmt.Errorf("there is no certificate in %s", file)
 		}
 	}
 	return credentials.NewTLS(&tls.Config{
-		InsecureSkipVerify: true, // the name and who signed it do not matter where it is the very certificate
+		InsecureSkipVerify: true, // VerifyConnection compares the certificate itself, so its name and issuer do not matter
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if !bytes.Equal(state.PeerCertificates[0].Raw, block.Bytes) {
 				return fmt.Errorf("the server has another certificate than %s", file)

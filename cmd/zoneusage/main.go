@@ -27,7 +27,7 @@ type commands struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal comes while the first one is being followed: shutdownContext listens for it.
+	// After the first signal this context stops listening: a second one is for shutdownContext.
 	context.AfterFunc(ctx, stop)
 	parser := kong.Must(&commands{},
 		kong.Name("zoneusage"),

@@ -10,7 +10,8 @@ import (
 	"github.com/zoneusage/zoneusage/internal/iccids"
 )
 
-// open is where the answers go. Those that a file holds already are known, and one that it holds in part is first on the list.
+// open makes the report, which writes to standard output or to the file of --out. It adds the devices whose answers the file
+// already holds to known, and puts a device whose answer is there in part first on the list.
 func (c *getCommand) open(app *kong.Kong, list *iccids.List, known *iccids.Set) (*report, error) {
 	r := &report{form: c.form(app), answers: app.Stdout, errors: app.Stderr, addr: c.Addr, timeout: c.Timeout}
 	if c.Out == "" {
@@ -33,7 +34,7 @@ func (c *getCommand) open(app *kong.Kong, list *iccids.List, known *iccids.Set) 
 	return r, nil
 }
 
-// openFile opens the file of --out for this process alone.
+// openFile opens the file of --out and locks it for this process.
 func (c *getCommand) openFile() (*os.File, error) {
 	mode := os.O_EXCL
 	if c.Resume {

@@ -19,26 +19,26 @@ import (
 	"github.com/zoneusage/zoneusage/internal/usageform"
 )
 
-// A report is what get has to say: answers to one place, errors and how far it is to another.
+// A report writes the output of get: the answers to one place, and errors and progress to another.
 type report struct {
 	form    usageform.Form
 	answers io.Writer
-	file    *os.File // that the answers go to; nil for standard output
-	isNew   bool     // the file was not there before
+	file    *os.File // the file of --out; nil for standard output
+	isNew   bool     // the file did not exist before
 	errors  io.Writer
-	addr    string // of who is asked
+	addr    string // the address of the service
 	timeout time.Duration
-	total   int           // of the list; 0 where that is not known
-	bar     *progress.Bar // nil where nobody watches
+	total   int           // the number of entries on the list; 0 if unknown
+	bar     *progress.Bar // nil if nobody watches
 
-	text                      []byte // of the last answer, to be used again
-	held                      bool   // the file has answers of an earlier call
+	text                      []byte // the last answer, kept to reuse its memory
+	held                      bool   // the file holds answers of an earlier run
 	answered, failed, skipped int
-	misnamed                  int   // of failed, those whose rate plan or zone is unknown
-	err                       error // that ends it before the list does
+	misnamed                  int   // how many of failed had an unknown rate plan or zone
+	err                       error // ends the report before the end of the list
 }
 
-// showProgress draws a bar where somebody watches it, and where it does not come between the answers.
+// showProgress draws a bar if the errors go to a terminal and the answers do not: it would come between the answers.
 func (r *report) showProgress() {
 	screen, watched := terminal(r.errors)
 	if _, between := terminal(r.answers); watched && !between {
@@ -46,7 +46,7 @@ func (r *report) showProgress() {
 	}
 }
 
-// add takes an answer, and returns false when no more are wanted.
+// add adds an answer, and reports whether more answers are wanted.
 func (r *report) add(answer inquiry.Answer) bool {
 	switch err := answer.Err; {
 	case errors.Is(err, iccids.ErrDuplicate):
@@ -71,11 +71,11 @@ func (r *report) add(answer inquiry.Answer) bool {
 	return r.err == nil
 }
 
-// done is how many entries of the list are done with.
+// done is how many entries of the list are finished.
 func (r *report) done() int { return r.answered + r.failed + r.skipped }
 
-// endFor is why a device's error ends the report before the list does; nil for most. Control Center may refuse a name for the
-// device alone, but does so for all where it is mistyped.
+// endFor returns the reason why a device's error ends the report early; nil for most errors. Control Center may refuse a name
+// for one device only, but it refuses a mistyped name for all devices.
 func (r *report) endFor(err error) error {
 	switch {
 	case inquiry.IsUnreachable(err):
@@ -93,7 +93,7 @@ func (r *report) endFor(err error) error {
 		"correct the name, or begin with a device that has it", misnamedLimit)
 }
 
-// write writes an answer, in one piece: nothing but a kill in the middle leaves a part of it.
+// write writes an answer in one piece, so that only a kill in the middle can leave a part of it.
 func (r *report) write(resp *usagev1.GetDeviceUsageInZoneResponse) error {
 	var err error
 	if r.text, err = r.form.Append(r.text[:0], resp); err != nil {
@@ -109,11 +109,11 @@ func (r *report) fail(line string) {
 	if r.bar != nil {
 		r.bar.Above(line)
 	} else {
-		_, _ = io.WriteString(r.errors, line) // there is nowhere else to say it
+		_, _ = io.WriteString(r.errors, line) // there is nowhere else to report it
 	}
 }
 
-// close ends the report with a summary, which is an error where anything is missing.
+// close ends the report. If any answer is missing, the summary is the error.
 func (r *report) close(ctx context.Context) error {
 	if r.bar != nil {
 		r.bar.Close()
@@ -138,7 +138,8 @@ func (r *report) close(ctx context.Context) error {
 	return nil
 }
 
-// closeFile closes the file of the answers. One that is new and has none would only be in the way of the next try.
+// closeFile closes the file of the answers. It removes a new file without answers, which would only be in the way of the next
+// try.
 func (r *report) closeFile() error {
 	err := r.file.Close()
 	if r.isNew && r.answered == 0 {
@@ -147,7 +148,7 @@ func (r *report) closeFile() error {
 	return err
 }
 
-// terminal is the terminal that w is, if it is one that can draw.
+// terminal returns w as a terminal, and reports whether it is one that can draw.
 func terminal(w io.Writer) (*os.File, bool) {
 	file, ok := w.(*os.File)
 	return file, ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
@@ -163,7 +164,7 @@ func columns(screen *os.File) int {
 	return width
 }
 
-// tableStyle is that of a table on w. NO_COLOR is honored as no-color.org has it.
+// tableStyle is the style of a table written to w. NO_COLOR turns colors off, as no-color.org asks.
 func tableStyle(w io.Writer) usageform.Style {
 	screen, ok := terminal(w)
 	if !ok {

@@ -16,7 +16,7 @@ import (
 	"github.com/zoneusage/zoneusage/service"
 )
 
-// securityFlags are how callers and the service prove to each other who they are.
+// securityFlags say how callers and the service prove to each other who they are.
 type securityFlags struct {
 	TLSCert  string `name:"tls-cert" placeholder:"FILE" help:"The certificate of both doors, in PEM, with those it is signed by; read again when it changes."`
 	TLSKey   string `name:"tls-key" placeholder:"FILE" help:"Its private key."`
@@ -31,18 +31,18 @@ type securityFlags struct {
 	OIDCAlgorithms []string `name:"oidc-algorithms" default:"RS256,ES256" help:"The signatures that are taken: ${oidc_algorithms}."`
 }
 
-// security is what these flags make.
+// security holds what securityFlags configure.
 type security struct {
 	guard        *callers.Guard
-	issuer       *callers.Issuer            // nil without JWTs
+	issuer       *callers.Issuer            // nil if no JWTs are accepted
 	certificates *certificates.Certificates // nil without TLS
 	flags        securityFlags
-	unknown      []string // accounts that were warned of
+	unknown      []string // the accounts of the last warning
 }
 
 func (f securityFlags) newSecurity() (*security, error) {
 	s := &security{flags: f}
-	// One that is set by mistake to nothing would let everybody in, behind a proxy.
+	// Behind a proxy, a variable that is set to nothing by mistake would let everybody in.
 	for _, variable := range []string{"ZONEUSAGE_CALLERS", "ZONEUSAGE_CLIENT_CA", "ZONEUSAGE_OIDC_ISSUER", "ZONEUSAGE_TLS_CERT", "ZONEUSAGE_TLS_KEY"} {
 		if value, ok := os.LookupEnv(variable); ok && value == "" {
 			return nil, fmt.Errorf("%s is set, but empty; unset it, or give it a value", variable)
@@ -84,7 +84,7 @@ func (f securityFlags) newSecurity() (*security, error) {
 	return s, nil
 }
 
-// run keeps fresh what does not come from files, until ctx ends.
+// run keeps the issuer's keys fresh, unless they come from a file, until ctx ends.
 func (s *security) run(ctx context.Context, observer *observer) {
 	if s.issuer == nil {
 		return
@@ -97,7 +97,7 @@ func (s *security) run(ctx context.Context, observer *observer) {
 	})
 }
 
-// warn tells of accounts in the policy that there are not, once.
+// warn logs the accounts in the policy that do not exist, once for each set of them.
 func (s *security) warn(log *slog.Logger, accounts []service.AccountState) {
 	var unknown []string
 	for _, name := range s.guard.Accounts() {
@@ -111,7 +111,7 @@ func (s *security) warn(log *slog.Logger, accounts []service.AccountState) {
 	s.unknown = unknown
 }
 
-// reportExpiry tells the metrics when the certificates end.
+// reportExpiry updates the metrics with the times at which the certificates expire.
 func (s *security) reportExpiry(metrics *telemetry.Metrics) {
 	if s.certificates == nil {
 		return
@@ -123,7 +123,7 @@ func (s *security) reportExpiry(metrics *telemetry.Metrics) {
 	}
 }
 
-// logPolicy says who is let in, for a start without callers is as quiet as one with them.
+// logPolicy logs who is let in: otherwise a start without a file of callers would look like one with it.
 func (s *security) logPolicy(log *slog.Logger, insecure bool) {
 	log.Info("callers", "tls", s.certificates != nil, "client_certificates", s.flags.ClientCA != "",
 		"policy", s.flags.Callers, "issuer", s.flags.OIDCIssuer)
@@ -132,7 +132,7 @@ func (s *security) logPolicy(log *slog.Logger, insecure bool) {
 	}
 }
 
-// sources are the files to read again.
+// sources are the files to read again when they change.
 func (s *security) sources() []reload.Source {
 	var all []reload.Source
 	add := func(name string, load func() error, files ...string) {

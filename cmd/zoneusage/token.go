@@ -14,10 +14,10 @@ import (
 	"github.com/zoneusage/zoneusage/internal/loopback"
 )
 
-// tokenVariable can hold the caller's token.
+// tokenVariable is the environment variable that can hold the caller's token.
 const tokenVariable = "ZONEUSAGE_TOKEN"
 
-// bearer is the caller's token, where there is one. It is never sent where others can read it.
+// bearer returns the caller's token; nil if there is none. It fails if the token would be sent where others can read it.
 func (f callerFlags) bearer() (credentials.PerRPCCredentials, error) {
 	token := strings.TrimSpace(os.Getenv(tokenVariable))
 	switch {
@@ -41,12 +41,11 @@ func (f callerFlags) bearer() (credentials.PerRPCCredentials, error) {
 	}
 	b := &bearer{token: token, secure: f.usesTLS()}
 	if info, err := os.Stat(f.TokenFile); err == nil && info.Mode().IsRegular() {
-		b.file = f.TokenFile // a pipe is read once: another read would wait for ever
+		b.file = f.TokenFile // any other file, such as a pipe, is read once: a second read could wait for ever
 	}
 	return b, nil
 }
 
-// readToken reads a token from a file.
 func readToken(file string) (string, error) {
 	token, err := readKeyFile(file)
 	if err != nil {
@@ -58,7 +57,7 @@ func readToken(file string) (string, error) {
 	return token, nil
 }
 
-// checkToken refuses a token that gRPC would refuse with each call. It does not tell the token.
+// checkToken refuses a token that gRPC would refuse with each call. The error does not repeat the token.
 func checkToken(token string) error {
 	if strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return errors.New("the token has a character that no header can carry; give the token alone, on one line of ASCII")
@@ -66,17 +65,17 @@ func checkToken(token string) error {
 	return nil
 }
 
-// A bearer sends a token with each call. One in a file may be renewed there: a long list outlives many tokens.
+// A bearer sends a token with each call. It reads a token from a file again each time, because a long list outlives many tokens.
 type bearer struct {
-	file   string // empty for a token that stays
+	file   string // empty for a token that does not change
 	secure bool
 
 	mu    sync.Mutex
-	token string // the last one that was read
+	token string // the last token that was read
 }
 
-// GetRequestMetadata implements [credentials.PerRPCCredentials]. A file that has no token, as for a moment while it is renewed,
-// leaves the last one.
+// GetRequestMetadata implements [credentials.PerRPCCredentials]. If the file has no token, for example for a moment while it is
+// replaced, the last token is sent.
 func (b *bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

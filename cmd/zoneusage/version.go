@@ -9,11 +9,11 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Set by the linker in a release and in the image, which are built without Go's own stamps of version control: those
-// would say something else of the same source where git is missing or has another state.
+// The linker sets these in a release and in the image, which are built without Go's own stamps of version control: the stamps
+// would differ for the same source if git is missing or has another state.
 var version, commit, commitDate string
 
-// A build is where a program comes from; what is not known is empty.
+// A build says where a program comes from. Unknown fields are empty.
 type build struct {
 	version    string
 	commit     string
@@ -31,13 +31,13 @@ func (versionCommand) Run(app *kong.Kong) error {
 	return err
 }
 
-// versionName is the release's, or the module's where `go install` built it.
+// versionName is the version of the release, or of the module if `go install` built the program.
 func versionName() string { return thisBuild().version }
 
-// revision is the commit; empty where it is not known.
+// revision is the commit; empty if unknown.
 func revision() string { return thisBuild().commit }
 
-// thisBuild is what the linker was told, else what Go knows.
+// thisBuild returns what the linker has set, and for the rest what Go has recorded.
 func thisBuild() build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -46,15 +46,15 @@ func thisBuild() build {
 	return build{version: version, commit: commit, commitDate: commitDate}.or(info)
 }
 
-// or fills in what is not known from what Go recorded. A commit that Go found changed files in is marked as Go marks
-// the version then.
+// or fills in unknown fields from what Go has recorded. If Go found changed files, the commit is marked in the same way as Go marks
+// the version.
 func (b build) or(info *debug.BuildInfo) build {
 	if info.Main.Version != "(devel)" {
 		b.version = cmp.Or(b.version, info.Main.Version)
 	}
 	b.version = cmp.Or(b.version, "devel")
 	if b.commit != "" {
-		return b // Go's date would be another commit's
+		return b // Go's date could be that of another commit
 	}
 	settings := make(map[string]string, len(info.Settings))
 	for _, setting := range info.Settings {

@@ -6,8 +6,8 @@ import (
 )
 
 // IdentifyBasic finds the caller of HTTP Basic credentials (RFC 7617): the name of an entry and a static token of the same
-// entry. A certificate or a JWT is no such credential, and counts for nothing here. Without a policy any name and token will
-// do, but there have to be some. It fails with an [UnauthenticatedError].
+// entry. Certificates and JWTs do not count here. Without a policy it accepts any name and token, but neither may be missing.
+// It fails with an [UnauthenticatedError].
 func (g *Guard) IdentifyBasic(shown Credentials) (*Caller, error) {
 	if len(shown.Authorization) == 0 || shown.Authorization[0] == "" {
 		return nil, &UnauthenticatedError{Missing: true, Err: errors.New("the call has no credentials")}
@@ -26,7 +26,7 @@ func (g *Guard) IdentifyBasic(shown Credentials) (*Caller, error) {
 	return nil, &UnauthenticatedError{Err: errors.New("the user name and the token are not of one entry of the policy")}
 }
 
-// basic reads the header.
+// basic reads the name and the token from the values of the header.
 func basic(values []string) (name, token string, _ error) {
 	if len(values) > 1 {
 		return "", "", errors.New("there is more than one authorization")

@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// An UnauthenticatedError means that a call does not show who its caller is.
+// An UnauthenticatedError means that a call does not prove who its caller is.
 type UnauthenticatedError struct {
-	// Missing says that it shows no credentials at all.
+	// Missing says that the call has no credentials at all.
 	Missing bool
-	// Err says what is wrong with them, for the log: a caller who is not known is told no more than that.
+	// Err says what is wrong with the credentials. It is only for the log: an unknown caller is not told more.
 	Err error
 }
 
 func (e *UnauthenticatedError) Error() string { return "unauthenticated: " + e.Err.Error() }
 
-// Unwrap gives what is wrong.
+// Unwrap returns Err.
 func (e *UnauthenticatedError) Unwrap() error { return e.Err }
 
-// A NotAllowedError means that the caller is known, and may not do this.
+// A NotAllowedError means that the credentials are valid, but the caller may not do this.
 type NotAllowedError struct {
-	// Why it may not, for the log.
+	// Why says why not, for the log.
 	Why string
 }
 
 func (e *NotAllowedError) Error() string { return "not allowed: " + e.Why }
 
-// An UnavailableError means that a token cannot be checked, because the issuer's keys cannot be had.
+// An UnavailableError means that a token cannot be checked, because the issuer's keys are not available.
 type UnavailableError struct {
-	// Err is why.
+	// Err says why they are not available.
 	Err error
 }
 
@@ -36,12 +36,12 @@ func (e *UnavailableError) Error() string {
 	return "the issuer's keys cannot be had: " + e.Err.Error()
 }
 
-// Unwrap gives why.
+// Unwrap returns Err.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // A RateError means that the caller asks too often.
 type RateError struct {
-	// Wait is when it may ask again.
+	// Wait is the time after which the caller may ask again.
 	Wait time.Duration
 }
 

@@ -12,26 +12,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Settings are how callers are recognised and what bounds them.
+// Settings say how callers are recognised and how much they may ask.
 type Settings struct {
-	// File is the policy. Without one everybody may do everything, and callers are told apart by their host.
+	// File is the path of the policy. Without a policy everybody may do everything, and callers are told apart by their host.
 	File string
 	// Certificates says that client certificates are verified.
 	Certificates bool
-	// Issuer signs the JWTs that are taken; nil takes none.
+	// Issuer signs the JWTs that are accepted; nil if none are.
 	Issuer *Issuer
-	// RequestsPerSecond is what a caller may ask of whom the policy says nothing else; 0 is no bound.
+	// RequestsPerSecond is the rate of every caller for which the policy gives no other; 0 is no bound.
 	RequestsPerSecond float64
 }
 
-// A Guard lets callers in.
+// A Guard decides which callers to let in.
 type Guard struct {
 	settings Settings
-	policy   atomic.Pointer[policy]        // nil where everybody may do everything
-	hosts    *otter.Cache[string, *Caller] // who called, then
+	policy   atomic.Pointer[policy]        // nil if everybody may do everything
+	hosts    *otter.Cache[string, *Caller] // callers by host; nil with a policy
 }
 
-// New makes a guard, and fails where its policy cannot work.
+// New makes a guard. It fails if the policy cannot work.
 func New(settings Settings) (*Guard, error) {
 	g := &Guard{settings: settings}
 	if settings.File == "" {
@@ -44,10 +44,10 @@ func New(settings Settings) (*Guard, error) {
 	return g, g.Reload()
 }
 
-// maxHosts is how many hosts are remembered for their rate. One that is forgotten has at most a second's requests more.
+// maxHosts is how many hosts are remembered for their rate. A host that is forgotten gets at most a second's requests more.
 const maxHosts = 10_000
 
-// Reload reads the policy again. Where that fails, the one there is stays.
+// Reload reads the policy again. If that fails, the present policy stays.
 func (g *Guard) Reload() error {
 	if g.settings.File == "" {
 		return nil
@@ -63,7 +63,7 @@ func (g *Guard) Reload() error {
 	return nil
 }
 
-// Accounts are those that the policy names, which may be more than there are.
+// Accounts are the accounts that the policy names. Some of them may not exist.
 func (g *Guard) Accounts() []string {
 	if p := g.policy.Load(); p != nil {
 		return p.accounts()
@@ -71,20 +71,21 @@ func (g *Guard) Accounts() []string {
 	return nil
 }
 
-// Credentials are what a call shows of its caller.
+// Credentials are what a call reveals about its caller.
 type Credentials struct {
-	// Host is where the call comes from.
+	// Host is the host that the call comes from.
 	Host string
-	// Certificate holds the names in the verified client certificate; none where there is none.
+	// Certificate holds the names in the verified client certificate; empty without one.
 	Certificate []string
-	// Authorization holds the values of the header.
+	// Authorization holds the values of the header of this name.
 	Authorization []string
 }
 
 // Identify finds the caller of the credentials. It fails with an [UnauthenticatedError], a [NotAllowedError] for a caller
-// who is not in the policy, or an [UnavailableError].
+// that is not in the policy, or an [UnavailableError].
 //
-// A token goes before a certificate, which may be that of a proxy. One that is not good is refused whatever else there is.
+// A token takes precedence over a certificate, which may be that of a proxy. An invalid token is refused even with a valid
+// certificate.
 func (g *Guard) Identify(ctx context.Context, shown Credentials) (*Caller, error) {
 	p := g.policy.Load()
 	switch {
@@ -126,7 +127,7 @@ func (g *Guard) byJWT(ctx context.Context, p *policy, token string) (*Caller, er
 	return nil, &NotAllowedError{fmt.Sprintf("no entry of the policy has claims that are all in the token of the subject %.100q", claims["sub"])}
 }
 
-// host is the caller at a host, who may do everything.
+// host returns the caller at a host, which may do everything.
 func (g *Guard) host(host string) *Caller {
 	if g.settings.RequestsPerSecond == 0 {
 		return anybody
@@ -137,10 +138,10 @@ func (g *Guard) host(host string) *Caller {
 	return caller
 }
 
-// anybody is every caller where nothing is known of any.
+// anybody stands for every caller when callers need not be told apart.
 var anybody = &Caller{everything: true}
 
-// bearer is the token of the header, as RFC 6750, section 2.1, has it.
+// bearer reads the token from the values of the header (RFC 6750, section 2.1).
 func bearer(values []string) (string, error) {
 	if len(values) > 1 {
 		return "", errors.New("there is more than one authorization")
@@ -153,26 +154,26 @@ func bearer(values []string) (string, error) {
 	return token, nil
 }
 
-// A Caller is who calls.
+// A Caller is a program or person that calls the service.
 type Caller struct {
-	// Name is the caller's in the policy, or else the host; empty where everybody may do everything.
+	// Name is the caller's name in the policy. Without a policy it is the host, or empty if requests are not bounded.
 	Name string
-	// Listed says that it is in the policy.
+	// Listed says that the caller is in the policy.
 	Listed bool
-	// Subject is that of the caller's JWT, where it has one: an entry can be about many.
+	// Subject is the subject of the caller's JWT, if it has one: an entry of the policy can cover many subjects.
 	Subject string
 
 	accounts   map[string]bool
-	first      string        // of them, in the policy
-	everything bool          // any account
+	first      string        // the first of accounts in the policy
+	everything bool          // may ask any account
 	limit      *rate.Limiter // nil: no bound
 }
 
 // MayAsk reports whether the caller may ask the account of this name.
 func (c *Caller) MayAsk(account string) bool { return c.everything || c.accounts[account] }
 
-// Account is the account that the caller asks where it can name none: the default one or, where it may not ask that, the
-// first of its own.
+// Account is the account that a caller asks when it cannot name one: the default account or, if the caller may not ask that one,
+// the first of its own.
 func (c *Caller) Account(byDefault string) string {
 	if c.MayAsk(byDefault) {
 		return byDefault
@@ -180,7 +181,7 @@ func (c *Caller) Account(byDefault string) string {
 	return c.first
 }
 
-// CountRequest counts a request, and fails with a [RateError] when it is one too many.
+// CountRequest counts a request. It fails with a [RateError] if the request is one too many.
 func (c *Caller) CountRequest() error {
 	if c.limit == nil {
 		return nil
@@ -195,7 +196,7 @@ func (c *Caller) CountRequest() error {
 	return &RateError{Wait: wait}
 }
 
-// newLimit lets a second's requests come at once.
+// newLimit makes a limiter that allows the requests of one second at once; nil for no bound.
 func newLimit(requestsPerSecond float64) *rate.Limiter {
 	if requestsPerSecond == 0 {
 		return nil

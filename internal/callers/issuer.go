@@ -19,19 +19,19 @@ import (
 	"github.com/zoneusage/zoneusage/internal/loopback"
 )
 
-// IssuerSettings are whose JWTs are taken.
+// IssuerSettings say which JWTs are accepted.
 type IssuerSettings struct {
-	// URL is the issuer's, as OpenID Connect Discovery has it: https, or http on loopback. It is the tokens' iss.
+	// URL is the issuer's URL, as in OpenID Connect Discovery: https, or http on loopback. It must be the iss of the tokens.
 	URL string
-	// Audience has to be one of the tokens' aud.
+	// Audience must be in the aud of the tokens.
 	Audience string
-	// JWKS is the URL or the file of the issuer's keys; empty: where its discovery document says.
+	// JWKS is the URL or the file of the issuer's keys. If it is empty, the issuer's discovery document gives the URL.
 	JWKS string
-	// Algorithms are those of the signatures that are taken.
+	// Algorithms are the signature algorithms that are accepted.
 	Algorithms []string
 }
 
-// Algorithms are the signatures that can be taken: those by which who can check one cannot make one.
+// Algorithms are the signatures that can be taken, all asymmetric: whoever can verify one cannot forge one.
 func Algorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
@@ -40,19 +40,19 @@ func Algorithms() []string {
 type Issuer struct {
 	settings IssuerSettings
 	config   *oidc.Config
-	signed   []jose.SignatureAlgorithm // that are taken
+	signed   []jose.SignatureAlgorithm // the algorithms that are accepted
 	keys     *keySet
-	file     string // of the keys; empty where they come by HTTP
+	file     string // the file of the keys; empty if they come by HTTP
 }
 
 const (
-	// issuerTimeout bounds one question to the issuer: a call may wait for it.
+	// issuerTimeout bounds a request to the issuer, because a call may be waiting for the answer.
 	issuerTimeout = 5 * time.Second
-	// maxAnswerBytes is far above any set of keys, or what says where they are.
+	// maxAnswerBytes is far above the size of any set of keys or discovery document.
 	maxAnswerBytes = 1 << 20
 )
 
-// NewIssuer makes an issuer. It asks for nothing yet, but for a file of keys.
+// NewIssuer makes an issuer. It reads a file of keys, but sends no request yet.
 func NewIssuer(settings IssuerSettings) (*Issuer, error) {
 	if err := checkURL(settings.URL); err != nil {
 		return nil, fmt.Errorf("the issuer's URL %w", err)
@@ -92,20 +92,20 @@ func NewIssuer(settings IssuerSettings) (*Issuer, error) {
 	return i, nil
 }
 
-// File is the file of keys; empty where they come by HTTP.
+// File is the file of the keys; empty if they come by HTTP.
 func (i *Issuer) File() string { return i.file }
 
-// Reload reads the file of keys again. Where that fails, those there are stay.
+// Reload reads the file of the keys again. If that fails, the present keys stay.
 func (i *Issuer) Reload() error { return i.keys.refresh(context.Background()) }
 
-// Run keeps the keys that come by HTTP fresh until ctx ends, and tells how each try ended.
+// Run keeps keys that come by HTTP fresh until ctx ends. It calls fetched with the result of each try.
 func (i *Issuer) Run(ctx context.Context, fetched func(err error)) {
 	if i.file == "" {
 		i.keys.run(ctx, fetched)
 	}
 }
 
-// verify checks the signature, issuer, audience and times of a JWT, and gives its claims.
+// verify checks the signature, issuer, audience and times of a JWT, and returns its claims.
 func (i *Issuer) verify(ctx context.Context, token string) (map[string]any, error) {
 	check := &signatureCheck{keys: i.keys, algorithms: i.signed}
 	checked, err := oidc.NewVerifier(i.settings.URL, check, i.config).Verify(ctx, token)
@@ -124,7 +124,7 @@ func (i *Issuer) verify(ctx context.Context, token string) (map[string]any, erro
 	return claims, nil
 }
 
-// checkURL refuses a URL that an attacker on the way could answer.
+// checkURL refuses a URL for which an attacker on the network path could answer.
 func checkURL(raw string) error {
 	parsed, err := url.Parse(raw)
 	if err != nil || parsed.Host == "" {
@@ -139,7 +139,7 @@ func checkURL(raw string) error {
 	return nil
 }
 
-// discover asks the issuer where its keys are (OpenID Connect Discovery 1.0), and for them.
+// discover asks the issuer where its keys are (OpenID Connect Discovery 1.0), and fetches them.
 func (i *Issuer) discover(ctx context.Context) ([]jose.JSONWebKey, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, issuerClient()), i.settings.URL)
 	if err != nil {
@@ -157,7 +157,7 @@ func (i *Issuer) discover(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return fetchKeys(ctx, found.Keys)
 }
 
-// issuerClient asks the issuer, and reads no more of an answer than it can need.
+// issuerClient makes a client for requests to the issuer, which cuts off long answers and follows only safe redirects.
 func issuerClient() *http.Client {
 	return &http.Client{
 		Timeout:   issuerTimeout,
@@ -172,7 +172,7 @@ func issuerClient() *http.Client {
 	}
 }
 
-// boundedAnswers cuts an answer off.
+// boundedAnswers cuts answers off after maxAnswerBytes.
 type boundedAnswers struct{ http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
@@ -196,7 +196,7 @@ func fetchKeys(ctx context.Context, from string) ([]jose.JSONWebKey, error) {
 	req.Header.Set("Cache-Control", "no-cache")
 	resp, err := issuerClient().Do(req)
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // the URL can have a secret in its query
+		err = wrapped.Err // without the URL, which can have a secret in its query
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", req.URL.Host, err)
@@ -224,8 +224,8 @@ func readKeys(file string) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// parseKeys reads a JWK set (RFC 7517). Keys that are not for signatures, or not known here, are passed over, as section 5
-// asks; that there is no other is an error.
+// parseKeys reads a JWK set (RFC 7517). It skips keys that are not for signatures, or of an unknown kind, as section 5 asks. It
+// fails if no other key is left.
 func parseKeys(content []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

@@ -10,28 +10,29 @@ import (
 )
 
 const (
-	// keysFreshFor is how often the keys are fetched: a key that the issuer takes back is of no use soon after.
+	// keysFreshFor is how often the keys are fetched, so that a key is soon refused after the issuer has withdrawn it.
 	keysFreshFor = 5 * time.Minute
-	// keysGoodFor is how long keys are trusted when the issuer cannot be reached.
+	// keysGoodFor is how long keys are trusted if the issuer cannot be reached.
 	keysGoodFor = time.Hour
-	// keysNotBefore is the least time between two fetches, however many tokens name keys that are not known.
+	// keysNotBefore is the least time between two fetches, however many tokens name unknown keys.
 	keysNotBefore = 10 * time.Second
 )
 
-// A keySet is an issuer's keys. One goroutine fetches them; those who check tokens only read, and now and then wait for it.
+// A keySet holds an issuer's keys. One goroutine fetches them. The goroutines that check tokens only read the keys, and now and
+// then wait for the next fetch.
 type keySet struct {
 	fetch  func(context.Context) ([]jose.JSONWebKey, error)
 	known  atomic.Pointer[knownKeys]
-	wanted chan struct{} // has room for one wish; nil for keys of a file, which are good until it changes
+	wanted chan struct{} // asks for a fetch, and has room for one request; nil for keys of a file, which are good until it changes
 }
 
-// knownKeys are the keys after one fetch. They do not change.
+// knownKeys are the keys as of one fetch. They do not change.
 type knownKeys struct {
 	keys    []jose.JSONWebKey
-	fetched time.Time     // when the keys were
-	tried   time.Time     // when the last fetch ended
-	err     error         // why that failed
-	next    chan struct{} // closed when there is a next one
+	fetched time.Time     // when the keys were fetched
+	tried   time.Time     // when the last fetch ended, whether or not it failed
+	err     error         // why the last fetch failed
+	next    chan struct{} // closed when newer knownKeys have replaced these
 }
 
 func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error)) *keySet {
@@ -40,7 +41,7 @@ func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error)) *keySet {
 	return s
 }
 
-// run fetches the keys at once, then as often as they have to be, and when somebody wants them, until ctx ends.
+// run fetches the keys at once, then every keysFreshFor, and earlier when they are wanted, until ctx ends.
 func (s *keySet) run(ctx context.Context, fetched func(err error)) {
 	for {
 		if err := s.refresh(ctx); ctx.Err() == nil {
@@ -52,7 +53,7 @@ func (s *keySet) run(ctx context.Context, fetched func(err error)) {
 	}
 }
 
-// pause lets d pass, or less when it is cut short, and reports whether ctx goes on.
+// pause waits for d, or less if short receives something. It reports whether ctx goes on.
 func pause(ctx context.Context, d time.Duration, short <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -65,7 +66,7 @@ func pause(ctx context.Context, d time.Duration, short <-chan struct{}) bool {
 	return true
 }
 
-// refresh fetches the keys. Where that fails, those there are stay.
+// refresh fetches the keys. If that fails, the present keys stay.
 func (s *keySet) refresh(ctx context.Context) error {
 	before := s.known.Load()
 	next := &knownKeys{keys: before.keys, fetched: before.fetched, next: make(chan struct{})}
@@ -80,14 +81,15 @@ func (s *keySet) refresh(ctx context.Context) error {
 	return err
 }
 
-// A signatureCheck checks the signature of one token; it implements oidc.KeySet, whose errors its caller does not pass on.
+// A signatureCheck checks the signature of one token. It implements oidc.KeySet. It keeps the error of a failed fetch, because
+// go-oidc does not pass it on.
 type signatureCheck struct {
 	keys        *keySet
 	algorithms  []jose.SignatureAlgorithm
-	unavailable error // why the keys could not be had
+	unavailable error // why the keys are not available
 }
 
-// VerifySignature implements oidc.KeySet. A token of a key that is not known waits for the next keys, unless they have just
+// VerifySignature implements oidc.KeySet. If the key of the token is unknown, it waits for the next fetch, unless the keys have just
 // been fetched.
 func (c *signatureCheck) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(token, c.algorithms)
@@ -99,7 +101,7 @@ func (c *signatureCheck) VerifySignature(ctx context.Context, token string) ([]b
 	if wait := c.keys.wanted != nil && time.Since(known.tried) >= keysNotBefore; wait && !found {
 		select {
 		case c.keys.wanted <- struct{}{}:
-		default: // it is wanted already
+		default: // a fetch is wanted already
 		}
 		select {
 		case <-known.next:
@@ -119,8 +121,8 @@ func (c *signatureCheck) VerifySignature(ctx context.Context, token string) ([]b
 	return nil, errors.New("no key of the issuer's made the signature")
 }
 
-// verify finds the payload that a key signed, nil where none did, and reports whether a key of the token's name is known:
-// another key cannot have made the signature then.
+// verify returns the payload if one of the keys signed it, else nil. It also reports whether a key of the token's name is known:
+// then no other key can have made the signature.
 func (s *keySet) verify(signed *jose.JSONWebSignature, known *knownKeys) (payload []byte, found bool) {
 	if s.wanted != nil && time.Since(known.fetched) > keysGoodFor {
 		return nil, false

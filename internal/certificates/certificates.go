@@ -1,4 +1,4 @@
-// Package certificates is a server's TLS from files that are replaced while it serves.
+// Package certificates configures a server's TLS from files that may be replaced while it serves.
 package certificates
 
 import (
@@ -12,36 +12,36 @@ import (
 	"time"
 )
 
-// Files are in PEM.
+// Files are the paths of files in PEM.
 type Files struct {
-	// Cert is the server's certificate and those it is signed by, without the root.
+	// Cert holds the server's certificate and its chain, without the root.
 	Cert string
-	// Key is its private key.
+	// Key holds the private key of the certificate.
 	Key string
-	// ClientCA holds the roots of client certificates; empty: none is asked for.
+	// ClientCA holds the roots of client certificates. If it is empty, clients are not asked for one.
 	ClientCA string
 }
 
-// Certificates are what the files hold.
+// Certificates are the certificates in the files.
 type Certificates struct {
 	files   Files
 	current atomic.Pointer[loaded]
 }
 
-// loaded are the files at one time.
+// loaded is the content of the files at one time.
 type loaded struct {
 	config                       *tls.Config
 	serverExpiry, clientCAExpiry time.Time
-	roots                        map[string]bool // of client certificates, by their DER
+	roots                        map[string]bool // the roots of client certificates, by their DER
 }
 
-// Load reads the files, and fails where they do not fit together.
+// Load reads the files. It fails if they do not fit together.
 func Load(files Files) (*Certificates, error) {
 	c := &Certificates{files: files}
 	return c, c.Reload()
 }
 
-// Reload reads the files again. Where that fails, what they held before stays.
+// Reload reads the files again. If that fails, their previous content stays in force.
 func (c *Certificates) Reload() error {
 	pair, err := tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
 	if err != nil {
@@ -60,7 +60,7 @@ func (c *Certificates) Reload() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.files.ClientCA, err)
 		}
-		// Who has no certificate may have a token, and health is for everybody.
+		// Optional: a caller may have a token instead, and health is public.
 		next.config.ClientAuth, next.config.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
 		next.roots = map[string]bool{}
 		for _, root := range roots {
@@ -75,7 +75,7 @@ func (c *Certificates) Reload() error {
 	return nil
 }
 
-// Config is for a listener: each connection gets what the files hold when it comes.
+// Config is the configuration for a listener. Each new connection uses the files as they are then.
 func (c *Certificates) Config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -86,13 +86,13 @@ func (c *Certificates) Config() *tls.Config {
 	}
 }
 
-// Expiry tells when the server's certificate ends, and the first of the client certificates' roots; zero for none.
+// Expiry returns when the server's certificate expires, and when the first root of client certificates does; zero without roots.
 func (c *Certificates) Expiry() (server, clientCA time.Time) {
 	now := c.current.Load()
 	return now.serverExpiry, now.clientCAExpiry
 }
 
-// readRoots reads certificates, one at least.
+// readRoots reads the certificates of a file. It fails if there is none.
 func readRoots(file string) ([]*x509.Certificate, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -119,8 +119,8 @@ func readRoots(file string) ([]*x509.Certificate, error) {
 	return roots, nil
 }
 
-// ClientNames are those of the client that a connection's handshake verified, as long as its certificates have not expired and
-// their root is still one that is trusted: a connection can be older than that.
+// ClientNames are the names of the client that a connection's handshake verified; nil if its chain has expired since, or if its root
+// is no longer trusted: a connection can live longer than both.
 func (c *Certificates) ClientNames(state *tls.ConnectionState) []string {
 	now, roots := time.Now(), c.current.Load().roots
 	for _, chain := range state.VerifiedChains {
@@ -135,8 +135,8 @@ func (c *Certificates) ClientNames(state *tls.ConnectionState) []string {
 	return nil
 }
 
-// names are what a client certificate calls its holder: the names its issuer vouches for one by one, DNS names, URIs and mail
-// addresses, or where it has none the common name.
+// names are the names of the holder of a client certificate: its DNS names, mail addresses and URIs, each of which the issuer
+// vouches for or, if there are none, the common name.
 func names(leaf *x509.Certificate) []string {
 	all := append(append([]string{}, leaf.DNSNames...), leaf.EmailAddresses...)
 	for _, uri := range leaf.URIs {

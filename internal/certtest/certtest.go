@@ -21,11 +21,11 @@ import (
 type CA struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
-	// File has its own certificate, in PEM.
+	// File is the path of its own certificate, in PEM.
 	File string
 }
 
-// NewCA makes one.
+// NewCA makes a CA with a new key.
 func NewCA(tb testing.TB) *CA {
 	tb.Helper()
 	ca := &CA{key: newKey(tb)}
@@ -46,14 +46,15 @@ func NewCA(tb testing.TB) *CA {
 	return ca
 }
 
-// Pool has the CA alone.
+// Pool is a pool with only this CA.
 func (ca *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.cert)
 	return pool
 }
 
-// Issue signs a certificate for 127.0.0.1 and the names, as a server's and as a client's; change may change it before.
+// Issue signs a certificate for 127.0.0.1 and the names, good for servers and clients. change, unless nil, may change the template
+// before.
 func (ca *CA) Issue(tb testing.TB, change func(*x509.Certificate), names ...string) tls.Certificate {
 	tb.Helper()
 	template := &x509.Certificate{
