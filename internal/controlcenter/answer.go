@@ -11,9 +11,9 @@ import (
 type Answer struct {
 	ICCID     string
 	TimeStamp time.Time // when the answer was made
-	// CycleStart and CycleEnd are the billing cycle's first instant and its last second.
+	// CycleStart and CycleEnd are the first instant and the last second of the billing cycle.
 	CycleStart, CycleEnd time.Time
-	// RatePlans are in the order in which they are written.
+	// RatePlans are written in this order.
 	RatePlans []RatePlan
 	// NoUsage is the form of an answer without rate plans.
 	NoUsage NoUsage
@@ -26,7 +26,8 @@ type RatePlan struct {
 	Zones   []Zone
 }
 
-// A Zone is the usage in one zone: bytes, seconds and messages. nil is the vendor's null, nothing reported, which is not 0.
+// A Zone is the usage in one zone, in bytes, seconds and messages. nil is the vendor's null, which means not reported and differs
+// from 0.
 type Zone struct {
 	Name             string
 	Data             *int64
@@ -34,7 +35,7 @@ type Zone struct {
 	SMSMT, SMSMO     *int64
 }
 
-// NoUsage is a form of deviceCycleUsageInZones in an answer without any usage. Which one Control Center has is unknown.
+// NoUsage is a form of deviceCycleUsageInZones in an answer without any usage. Which form Control Center uses is unknown.
 type NoUsage int
 
 // The forms of no usage.
@@ -47,7 +48,7 @@ const (
 // wireTime is the vendor's yyyy-MM-ddTHH:mm:ss.SSSZ, in UTC.
 const wireTime = "2006-01-02T15:04:05.000Z"
 
-// answerBody is the answer's body, its fields in the order of the vendor's example.
+// answerBody is the body of an answer. The fields are in the order of the vendor's example.
 type answerBody struct {
 	ICCID                   string          `json:"iccid"`
 	TimeStamp               string          `json:"timeStamp"`
@@ -82,7 +83,7 @@ func (a Answer) Body() []byte {
 	})
 }
 
-// usageInZones writes the object of records, its keys in the order of the rate plans: a Go map would put version 10 before
+// usageInZones writes the object of records, with the keys in the order of the rate plans: a Go map would put version 10 before
 // version 2.
 func (a Answer) usageInZones() json.RawMessage {
 	if len(a.RatePlans) == 0 {
@@ -136,7 +137,7 @@ func (p RatePlan) records() []record {
 	return records
 }
 
-// unit is null beside usage that was not reported.
+// unit is the unit of a usage; null if the usage was not reported.
 func unit(usage *int64, name string) *string {
 	if usage == nil {
 		return nil
@@ -144,7 +145,7 @@ func unit(usage *int64, name string) *string {
 	return &name
 }
 
-// encode writes JSON as the vendor does: "&", "<" and ">" in names stay as they are.
+// encode writes JSON as the vendor does: it does not escape "&", "<" and ">" in names.
 func encode(v any) []byte {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)

@@ -1,3 +1,3 @@
-// Package controlcenter is Control Center's end of the wire: how its function "Get Device Usage by Zone" reads a request,
-// and the bytes with which it answers and refuses. The sandbox and the service's door for existing clients speak it.
+// Package controlcenter is Control Center's side of the wire: how its function "Get Device Usage by Zone" reads a request,
+// and the bytes of its answers and errors. The sandbox and the service's door for existing clients use it.
 package controlcenter

@@ -21,16 +21,16 @@ var (
 	UnknownServerError = &Refusal{http.StatusInternalServerError, "30000001", "Unknown server error."}
 )
 
-// Errors that any function of Control Center can return. Their texts are invented, and so is the status of the first; that
-// of the second can be 400 too.
+// Errors that any function of Control Center can return. Their texts are invented, and so is the status of NoAccessToAccount. The
+// status of RateLimitExceeded can also be 400.
 var (
 	NoAccessToAccount = &Refusal{http.StatusForbidden, "10000062", "No access to the data of this account."}
 	RateLimitExceeded = &Refusal{http.StatusTooManyRequests, "40000029", "Rate limit exceeded."}
 )
 
-// AuthenticationRequired answers a caller without credentials: an error without a code, seen by several clients. Some send
-// credentials only after it.
+// AuthenticationRequired answers a caller without credentials. It has no code, as several clients have seen. Some clients send
+// their credentials only after this error.
 var AuthenticationRequired = &Refusal{http.StatusUnauthorized, "", "Full authentication is required to access this resource"}
 
-// WithStatus is the same error in another HTTP status.
+// WithStatus returns the same error with another HTTP status.
 func (r *Refusal) WithStatus(status int) *Refusal { return &Refusal{status, r.Code, r.Message} }

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// usagePath is the one path, segment by segment.
+// usagePath is the path of the function, segment by segment.
 var usagePath = []string{"", "rws", "api", "v{apiVersion}", "devices", "{iccid}", "usageInZone"}
 
 // Root begins every path of Control Center's.
 const Root = "/rws/"
 
-// ReadPath takes the API version and the ICCID out of a path; ok is false for another function's.
+// ReadPath reads the API version and the ICCID from a path; ok is false for the path of another function.
 func ReadPath(u *url.URL) (version, iccid string, ok bool) {
-	// Split before decoding: an encoded slash is part of its segment.
+	// Split before decoding, because an encoded slash is part of its segment.
 	segments := strings.Split(u.EscapedPath(), "/")
 	if len(segments) != len(usagePath) {
 		return "", "", false
@@ -40,17 +40,17 @@ func ReadPath(u *url.URL) (version, iccid string, ok bool) {
 	return version, iccid, true
 }
 
-// IsReadMethod reports whether a method is one that the function has.
+// IsReadMethod reports whether the function has this HTTP method: it has only GET and HEAD.
 func IsReadMethod(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
-// A Query is what a request asks for. An empty value means not asked: whether Control Center takes "zone=" as no zone or as
-// an unknown one is unknown.
+// A Query is what a request asks for. An empty value means that the parameter was not given. (It is unknown whether Control Center
+// reads "zone=" as no zone or as an unknown zone.)
 type Query struct {
 	CycleStartDate string
 	RatePlan       string
 	Zone           string
-	// Undocumented says that it has parameters that are not documented for this function, but which clients send without an
-	// error. What they do is unknown.
+	// Undocumented says that the request has parameters that are not documented for this function, but which clients send without
+	// getting an error. What they do is unknown.
 	Undocumented bool
 }
 

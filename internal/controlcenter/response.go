@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// ContentTypeLatin1 is what error answers were seen to declare, though the bytes are UTF-8.
+// ContentTypeLatin1 is the type that error answers were seen to declare, although their bytes are UTF-8.
 const ContentTypeLatin1 = "application/json;charset=ISO-8859-1"
 
 // Write writes the answer.
@@ -14,7 +14,7 @@ func (a Answer) Write(w http.ResponseWriter) {
 	write(w, http.StatusOK, a.Body())
 }
 
-// refusalBody is the flat body of every error; the code is a string.
+// refusalBody is the body of every error. The code is a string.
 type refusalBody struct {
 	ErrorMessage string `json:"errorMessage"`
 	ErrorCode    string `json:"errorCode,omitempty"`
@@ -30,7 +30,7 @@ func (r *Refusal) Write(w http.ResponseWriter) {
 	write(w, r.Status, encode(refusalBody{ErrorMessage: r.Message, ErrorCode: r.Code}))
 }
 
-// WriteHTML answers as the proxy in front of Control Center does, whose errors are not of the API.
+// WriteHTML answers like the proxy in front of Control Center, whose errors are pages and not JSON.
 func WriteHTML(w http.ResponseWriter, status int) {
 	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
 	w.Header().Set("Content-Type", "text/html")
@@ -38,7 +38,7 @@ func WriteHTML(w http.ResponseWriter, status int) {
 		"<html>\n<head><title>%[1]s</title></head>\n<body>\n<center><h1>%[1]s</h1></center>\n</body>\n</html>\n", title))
 }
 
-// WriteMethodNotAllowed answers a method other than those that read.
+// WriteMethodNotAllowed answers a method other than GET and HEAD.
 func WriteMethodNotAllowed(w http.ResponseWriter) {
 	w.Header().Set("Allow", "GET, HEAD")
 	WriteHTML(w, http.StatusMethodNotAllowed)
@@ -46,5 +46,5 @@ func WriteMethodNotAllowed(w http.ResponseWriter) {
 
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that left is nobody to tell
+	_, _ = w.Write(body) // fails if the client has left, and then there is nobody to tell
 }

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 )
 
-// Of is the status's first detail of a type.
+// Of returns the first detail of type T in the status.
 func Of[T protoadapt.MessageV1](st *status.Status) (detail T, ok bool) {
 	for _, found := range st.Details() {
 		if detail, ok = found.(T); ok {

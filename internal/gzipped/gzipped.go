@@ -1,4 +1,4 @@
-// Package gzipped tells who may be sent gzip.
+// Package gzipped finds out which requests accept gzip.
 package gzipped
 
 import (
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Accepted reports whether a request's header takes gzip by its name, as RFC 9110, section 12.5.3, has it. That "*" is taken
-// for gzip is nobody's duty.
+// Accepted reports whether the header of a request accepts gzip by name (RFC 9110, section 12.5.3). A server need not send gzip for
+// "*", and this one does not.
 func Accepted(header http.Header) bool {
 	for coding := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
 		name, weight, weighted := strings.Cut(coding, ";")

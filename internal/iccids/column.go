@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// separators are what may stand between the values of CSV: spreadsheets write a semicolon where the comma is for decimals.
+// separators are the possible separators of CSV: spreadsheets write semicolons in countries with a decimal comma.
 const separators = ",;\t"
 
-// readColumn gives the ICCIDs of one column of CSV.
+// readColumn yields the ICCIDs in one column of CSV.
 func readColumn(name, column string, r io.Reader, yield func(Entry) bool) bool {
 	buffered := bufio.NewReader(r)
 	rows := csv.NewReader(buffered)
-	rows.FieldsPerRecord = -1 // rows that end early are told one by one
+	rows.FieldsPerRecord = -1 // parseRow reports rows that end early
 	rows.ReuseRecord = true
 	rows.Comma = separator(buffered)
 	header, err := rows.Read()
@@ -42,7 +42,7 @@ func readColumn(name, column string, r io.Reader, yield func(Entry) bool) bool {
 	}
 }
 
-// find is the place of a column among the titles.
+// find returns the index of a column among the titles.
 func find(column string, titles []string) (at int, err error) {
 	at = -1
 	for i, title := range titles {
@@ -60,7 +60,7 @@ func find(column string, titles []string) (at int, err error) {
 	return at, nil
 }
 
-// parseRow reads the ICCID of a row; after an error that is not CSV's, none comes any more.
+// parseRow reads the ICCID in a row. goOn is false after an error that is not about CSV, because no more rows can be read then.
 func parseRow(name string, rows *csv.Reader, row []string, at int, err error) (entry Entry, goOn bool) {
 	if malformed, ok := errors.AsType[*csv.ParseError](err); ok {
 		return Entry{Err: fmt.Errorf("%s: line %d: %w", name, malformed.StartLine, malformed.Err)}, true
@@ -75,10 +75,10 @@ func parseRow(name string, rows *csv.Reader, row []string, at int, err error) (e
 	return parse(fmt.Sprintf("%s: line %d", name, line), row[at]), true
 }
 
-// separator looks what separates the titles, and skips a byte order mark.
+// separator finds out what separates the titles, and skips a byte order mark.
 func separator(r *bufio.Reader) rune {
 	if mark, _ := r.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		_, _ = r.Discard(len(byteOrderMark)) // what was peeked is there
+		_, _ = r.Discard(len(byteOrderMark)) // cannot fail after Peek
 	}
 	quoted := false
 	for i := 1; ; i++ {

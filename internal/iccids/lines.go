@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// byteOrderMark is what some programs begin a text file with.
+// byteOrderMark is at the beginning of the text files of some programs.
 const byteOrderMark = "\ufeff"
 
-// maxLineBytes is above any line with one ICCID in it.
+// maxLineBytes is far above the length of a line with one ICCID.
 const maxLineBytes = 4096
 
-// readLines gives an ICCID a line. Empty lines, those that begin with # and a first one that names the column are none.
+// readLines yields the ICCID on each line. It skips empty lines, lines that begin with #, and a first line that names the column.
 func readLines(name string, r io.Reader, yield func(Entry) bool) bool {
 	reader := bufio.NewReaderSize(r, maxLineBytes)
 	for number := 1; ; number++ {
@@ -31,7 +31,7 @@ func readLines(name string, r io.Reader, yield func(Entry) bool) bool {
 	}
 }
 
-// nextLine reads a line, of one that is too long nothing.
+// nextLine reads a line. It returns no text of a line that is too long.
 func nextLine(reader *bufio.Reader) (line string, tooLong bool, err error) {
 	text, err := reader.ReadSlice('\n')
 	for errors.Is(err, bufio.ErrBufferFull) {

@@ -1,4 +1,4 @@
-// Package iccids reads lists of ICCIDs as people have them: arguments, files, standard input, a column of a CSV file.
+// Package iccids reads lists of ICCIDs from arguments, files, standard input or a column of a CSV file.
 package iccids
 
 import (
@@ -16,21 +16,21 @@ import (
 // ErrDuplicate is the Err of an entry whose ICCID came earlier in the list, or is known from elsewhere.
 var ErrDuplicate = errors.New("the ICCID is known already")
 
-// An Entry is one place of a list.
+// An Entry is an entry of a list: an ICCID or an error.
 type Entry struct {
 	ICCID jasperclient.ICCID
-	Err   error // what is wrong and where it stands; nil for a good one
+	Err   error // what is wrong, and in which place; nil for a good entry
 }
 
-// A List is read anew by each method, a piece at a time, however long it is.
+// A List is a list of ICCIDs. Each method reads it anew, a piece at a time, so that it may be long.
 type List struct {
 	First   jasperclient.ICCID // comes before the sources; empty for none
 	Sources []string           // each an ICCID, @FILE, or - for Stdin
-	Column  string             // of CSV, whose first row names the columns; empty: one ICCID a line
-	Stdin   io.Reader          // is read once
+	Column  string             // the column of CSV, whose first row names the columns; empty: one ICCID a line
+	Stdin   io.Reader          // can be read only once
 }
 
-// All gives the entries in their order. What cannot be read is an entry with an error, and does not end the list.
+// All yields the entries in their order. Anything that cannot be read is an entry with an error, and does not end the list.
 func (l List) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		if l.First != "" && !yield(Entry{ICCID: l.First}) {
@@ -44,7 +44,7 @@ func (l List) All() iter.Seq[Entry] {
 	}
 }
 
-// MarkDuplicates gives all entries, and sets the Err of an entry to ErrDuplicate if its ICCID is in the set or came earlier. It
+// MarkDuplicates yields all entries, and sets the Err of an entry to ErrDuplicate if its ICCID is in the set or came earlier. It
 // adds the ICCIDs to the set.
 func (l List) MarkDuplicates(known *Set) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
@@ -59,7 +59,7 @@ func (l List) MarkDuplicates(known *Set) iter.Seq[Entry] {
 	}
 }
 
-// Count is how many entries there are; ok is false where that cannot be told without using them up.
+// Count is the number of entries. ok is false if they cannot be counted without using them up.
 func (l List) Count() (n int, ok bool) {
 	for _, source := range l.Sources {
 		if info, err := l.stat(source); source == "-" || (err == nil && !info.Mode().IsRegular()) {
@@ -72,7 +72,7 @@ func (l List) Count() (n int, ok bool) {
 	return n, true
 }
 
-// Reads reports whether a file is one of the sources, by whatever name.
+// Reads reports whether a file is one of the sources, under any name.
 func (l List) Reads(file os.FileInfo) bool {
 	return slices.ContainsFunc(l.Sources, func(source string) bool {
 		info, err := l.stat(source)
@@ -80,7 +80,7 @@ func (l List) Reads(file os.FileInfo) bool {
 	})
 }
 
-// stat describes the file that a source is.
+// stat returns the information about the file of a source. It fails if the source is not a file.
 func (l List) stat(source string) (os.FileInfo, error) {
 	if name, named := strings.CutPrefix(source, "@"); named {
 		return os.Stat(name)
@@ -91,7 +91,7 @@ func (l List) stat(source string) (os.FileInfo, error) {
 	return nil, os.ErrNotExist
 }
 
-// read gives the entries of one source. Like yield it returns false when no more are wanted.
+// read yields the entries of one source. Like yield, it returns false when no more are wanted.
 func (l List) read(i int, source string, yield func(Entry) bool) bool {
 	if source == "-" {
 		return l.readFrom("standard input", l.Stdin, yield)
@@ -101,7 +101,7 @@ func (l List) read(i int, source string, yield func(Entry) bool) bool {
 		if err != nil {
 			return yield(Entry{Err: err})
 		}
-		defer func() { _ = file.Close() }() // it was only read
+		defer func() { _ = file.Close() }() // nothing was written
 		return l.readFrom(name, file, yield)
 	}
 	entry := parse(fmt.Sprintf("argument %d", i+1), source)
@@ -120,7 +120,7 @@ func (l List) readFrom(name string, r io.Reader, yield func(Entry) bool) bool {
 	return readLines(name, r, yield)
 }
 
-// parse reads one ICCID, which stands at the place.
+// parse reads one ICCID. Its errors begin with the place.
 func parse(place, text string) Entry {
 	iccid, err := jasperclient.ParseICCID(text)
 	if err != nil {

@@ -2,15 +2,15 @@ package iccids
 
 import "github.com/zoneusage/zoneusage/jasperclient"
 
-// A Set is a set of ICCIDs, of some twenty bytes each. The zero Set is empty.
+// A Set is a set of ICCIDs, which takes some twenty bytes for each. The zero Set is empty.
 type Set struct {
 	members map[packed]struct{}
 }
 
-// packed is an ICCID of up to 22 digits, two a byte, and what is over all ones.
+// packed is an ICCID of up to 22 digits, two digits to a byte. Unused halves of bytes have all bits set.
 type packed [11]byte
 
-// Add adds the ICCID, and reports whether it was not there before.
+// Add adds the ICCID, and reports whether it is new.
 func (s *Set) Add(iccid jasperclient.ICCID) bool {
 	if s.members == nil {
 		s.members = map[packed]struct{}{}
@@ -20,7 +20,7 @@ func (s *Set) Add(iccid jasperclient.ICCID) bool {
 	return len(s.members) > before
 }
 
-// Len is how many ICCIDs are in the set.
+// Len is the number of ICCIDs in the set.
 func (s *Set) Len() int { return len(s.members) }
 
 func pack(iccid jasperclient.ICCID) (p packed) {

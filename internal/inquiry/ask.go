@@ -17,11 +17,11 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// firstPause is the time before a failed call is made again where the service does not say; it doubles each time. It is also
-// the least one.
+// firstPause is the pause before the first retry of a failed call, if the service asks for none. It doubles with each retry, and is
+// also the shortest pause.
 const firstPause = 250 * time.Millisecond
 
-// ask asks about a device until there is an answer, an error that stays, or no time left.
+// ask asks about a device until there is an answer, an error that a retry would not change, or no time left.
 func (q Inquiry) ask(ctx context.Context, iccid jasperclient.ICCID) (*usagev1.GetDeviceUsageInZoneResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.Timeout)
 	defer cancel()
@@ -59,7 +59,7 @@ func (q Inquiry) ask(ctx context.Context, iccid jasperclient.ICCID) (*usagev1.Ge
 	}
 }
 
-// toldWait is the time after which the service wants to be asked again; negative for never.
+// toldWait returns how long the service asks to wait before a retry; negative for no retry. told is false if it asks for nothing.
 func toldWait(err error, trailer metadata.MD) (wait time.Duration, told bool) {
 	if info, ok := errordetail.Of[*errdetails.RetryInfo](status.Convert(err)); ok {
 		return info.GetRetryDelay().AsDuration(), true
@@ -67,7 +67,7 @@ func toldWait(err error, trailer metadata.MD) (wait time.Duration, told bool) {
 	if pushback := trailer.Get("grpc-retry-pushback-ms"); len(pushback) > 0 {
 		ms, err := strconv.Atoi(pushback[0])
 		if err != nil {
-			ms = -1 // as gRPC has it
+			ms = -1 // gRPC's specification too takes this for no retry
 		}
 		return time.Duration(ms) * time.Millisecond, true
 	}

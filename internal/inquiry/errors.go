@@ -11,7 +11,7 @@ import (
 	"github.com/zoneusage/zoneusage/internal/errordetail"
 )
 
-// ReasonOf is the reason of a call's error as the contract has it, and else the name of its gRPC code.
+// ReasonOf returns the reason in a call's error, as in the contract, or the name of its gRPC code if there is none.
 func ReasonOf(err error) string {
 	if info, ok := errordetail.Of[*errdetails.ErrorInfo](status.Convert(err)); ok {
 		return info.GetReason()
@@ -19,7 +19,7 @@ func ReasonOf(err error) string {
 	return code.Code(status.Code(err)).String()
 }
 
-// TextOf is what is said of a call's error: of its fields, where that is at fault, else in all.
+// TextOf returns the text of a call's error: the descriptions of the fields at fault, or the message if there are none.
 func TextOf(err error) string {
 	request, _ := errordetail.Of[*errdetails.BadRequest](status.Convert(err))
 	if len(request.GetFieldViolations()) == 0 {

@@ -1,4 +1,4 @@
-// Package inquiry asks the service about one device after the other, some at a time, and waits where it has to.
+// Package inquiry asks the service about a list of devices, some at a time, and waits and retries where the service asks for it.
 package inquiry
 
 import (
@@ -15,22 +15,22 @@ import (
 // An Inquiry is what is asked of every device, and how.
 type Inquiry struct {
 	Client   usagev1.UsageServiceClient
-	Question *usagev1.GetDeviceUsageInZoneRequest // but for the ICCID
+	Question *usagev1.GetDeviceUsageInZoneRequest // without the ICCID
 	Bulk     bool                                 // let interactive callers go first
 	Parallel int                                  // how many devices are asked about at once
-	Timeout  time.Duration                        // for a device, with all the waits
-	Retries  int                                  // after failures that may pass
+	Timeout  time.Duration                        // for one device, including all waits
+	Retries  int                                  // after failures that may be temporary
 }
 
-// An Answer is what came of an entry of the list.
+// An Answer is the result for one entry of the list.
 type Answer struct {
 	ICCID    jasperclient.ICCID
 	Response *usagev1.GetDeviceUsageInZoneResponse
-	Err      error // the entry's, or the call's status
+	Err      error // the entry's own error, or the status of the call
 }
 
-// Ask gives an answer for every entry, in the entries' order, until ctx ends. At most Parallel of them are under way, or wait
-// for those before them.
+// Ask yields an answer for every entry, in the order of the entries, until ctx ends. At most Parallel calls are under way or wait
+// for the answers before theirs.
 func (q Inquiry) Ask(ctx context.Context, entries iter.Seq[iccids.Entry]) iter.Seq[Answer] {
 	return func(yield func(Answer) bool) {
 		calls, cancel := context.WithCancel(ctx)
@@ -40,7 +40,7 @@ func (q Inquiry) Ask(ctx context.Context, entries iter.Seq[iccids.Entry]) iter.S
 		read := send(calls, entries)
 		var window []chan Answer
 		for read != nil || len(window) > 0 {
-			var next <-chan iccids.Entry // while there is room
+			var next <-chan iccids.Entry // nil while there is no room
 			if len(window) < q.Parallel {
 				next = read
 			}
@@ -69,7 +69,8 @@ func (q Inquiry) Ask(ctx context.Context, entries iter.Seq[iccids.Entry]) iter.S
 	}
 }
 
-// send sends the entries until ctx ends. Nobody waits for it then: it may be in a read of a terminal, which nothing ends.
+// send sends the entries until ctx ends. Nobody waits for its end, because it may be reading from a terminal, which cannot be
+// interrupted.
 func send(ctx context.Context, entries iter.Seq[iccids.Entry]) <-chan iccids.Entry {
 	to := make(chan iccids.Entry)
 	go func() {
@@ -85,7 +86,7 @@ func send(ctx context.Context, entries iter.Seq[iccids.Entry]) <-chan iccids.Ent
 	return to
 }
 
-// answer asks about the entry's device, unless something is wrong with the entry.
+// answer asks about the entry's device, unless the entry has an error.
 func (q Inquiry) answer(ctx context.Context, entry iccids.Entry) Answer {
 	if entry.Err != nil {
 		return Answer{ICCID: entry.ICCID, Err: entry.Err}

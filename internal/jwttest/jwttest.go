@@ -21,7 +21,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// Audience is the one that tokens of [Claims] are for.
+// Audience is the audience in [Claims].
 const Audience = "zoneusage"
 
 // A Key signs tokens.
@@ -40,7 +40,7 @@ func NewKey(tb testing.TB, id string) *Key {
 	return &Key{private, id}
 }
 
-// Public is the public key, as a JWK set has it.
+// Public is the public key as a JWK.
 func (k *Key) Public() jose.JSONWebKey {
 	return jose.JSONWebKey{Key: k.private.Public(), KeyID: k.id, Algorithm: string(jose.ES256), Use: "sig"}
 }
@@ -65,7 +65,7 @@ func SignWith(tb testing.TB, key jose.SigningKey, claims map[string]any) string 
 	return token
 }
 
-// Claims are those of a good token, with changes; a change to nil leaves the claim out.
+// Claims are the claims of a valid token, with changes. A change to nil leaves the claim out.
 func Claims(issuer string, changes map[string]any) map[string]any {
 	claims := map[string]any{
 		"iss": issuer, "aud": Audience, "sub": "reports",
@@ -102,9 +102,9 @@ func keySet(keys []*Key) []byte {
 	return content
 }
 
-// An Issuer publishes its keys, as OpenID Connect Discovery has it.
+// An Issuer publishes its keys by OpenID Connect Discovery.
 type Issuer struct {
-	// URL is the issuer's.
+	// URL identifies the issuer, and is its address.
 	URL string
 	// Asked counts the times that the keys were asked for.
 	Asked atomic.Int32
@@ -131,7 +131,7 @@ func (i *Issuer) Publish(keys ...*Key) {
 	i.keys = keys
 }
 
-// SetDown lets the issuer answer nothing but errors.
+// SetDown says whether the issuer answers everything with an error.
 func (i *Issuer) SetDown(down bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

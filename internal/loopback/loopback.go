@@ -1,4 +1,4 @@
-// Package loopback tells this machine's own addresses from those that others can reach.
+// Package loopback recognises addresses that only this machine can reach.
 package loopback
 
 import (
@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Is reports whether the host, a name or an IP address without a port, is this machine, as only it can reach.
+// Is reports whether only this machine can reach the host, which is a name or an IP address without a port.
 func Is(host string) bool {
 	ip := net.ParseIP(host)
 	name := strings.TrimSuffix(host, ".") // an absolute name
 	return strings.EqualFold(name, "localhost") || (ip != nil && ip.IsLoopback())
 }
 
-// IsAuthority reports the same of a host as requests and connections have it, with a port or without.
+// IsAuthority is like Is, for a host with or without a port, as in requests and connections.
 func IsAuthority(authority string) bool {
 	if host, _, err := net.SplitHostPort(authority); err == nil {
 		return Is(host)

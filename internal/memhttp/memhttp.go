@@ -1,5 +1,5 @@
-// Package memhttp serves HTTP in memory, for tests in virtual time: a real network's waits are not those of
-// testing/synctest's bubble. Unlike grpc's bufconn its connections know deadlines, on which net/http depends.
+// Package memhttp serves HTTP in memory, for tests in virtual time: testing/synctest cannot see that a goroutine waits for a real
+// network. Unlike the connections of grpc's bufconn, these have deadlines, which net/http needs.
 package memhttp
 
 import (

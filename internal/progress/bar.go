@@ -1,4 +1,4 @@
-// Package progress draws how far a long task is, on one line of a terminal.
+// Package progress draws the progress of a long task on one line of a terminal.
 package progress
 
 import (
@@ -8,34 +8,34 @@ import (
 	"time"
 )
 
-// A Bar is redrawn in its place. It is for one goroutine.
+// A Bar is a progress bar, which is redrawn in its place. Only one goroutine may use it.
 type Bar struct {
 	to    io.Writer
-	width func() int // columns of the terminal
-	total int        // 0: not known
+	width func() int // the columns of the terminal
+	total int        // 0: unknown
 	begun time.Time
 	drawn time.Time
 	now   Count
 }
 
-// A Count is how far the task is.
+// A Count says how far the task is.
 type Count struct {
-	Passed int // of the total
-	Worked int // of these, those that took work: what was skipped says nothing of the speed
+	Passed int // how many items of the total are finished
+	Worked int // how many of Passed took work: skipped items say nothing about the speed
 	Failed int
 }
 
 // interval is the least time between two drawings.
 const interval = 100 * time.Millisecond
 
-// NewBar draws the beginning of a task.
+// NewBar makes a bar at the beginning of a task, and draws it.
 func NewBar(to io.Writer, width func() int, total int) *Bar {
 	b := &Bar{to: to, width: width, total: total, begun: time.Now()}
 	b.draw()
 	return b
 }
 
-// Set tells how far the task is.
+// Set updates the bar.
 func (b *Bar) Set(now Count) {
 	b.now = now
 	if time.Since(b.drawn) >= interval {
@@ -43,27 +43,27 @@ func (b *Bar) Set(now Count) {
 	}
 }
 
-// Above writes lines, which end in a line feed, over the bar.
+// Above writes lines above the bar. They must end in a line feed.
 func (b *Bar) Above(lines string) {
-	_, _ = io.WriteString(b.to, anew+lines) // a terminal that is gone shows nothing
+	_, _ = io.WriteString(b.to, anew+lines) // fails if the terminal is gone, which does not matter
 	b.draw()
 }
 
-// Close leaves the bar as it is at the end.
+// Close draws the bar for the last time, and leaves it on the terminal.
 func (b *Bar) Close() {
 	b.draw()
 	_, _ = io.WriteString(b.to, "\n")
 }
 
-// anew goes back to the beginning of the line and empties it.
+// anew moves the cursor to the beginning of the line, and clears the line.
 const anew = "\r\x1b[K"
 
 func (b *Bar) draw() {
 	b.drawn = time.Now()
-	_, _ = io.WriteString(b.to, anew+b.line(b.drawn.Sub(b.begun), b.width()-1)) // in the last column some terminals wrap
+	_, _ = io.WriteString(b.to, anew+b.line(b.drawn.Sub(b.begun), b.width()-1)) // some terminals wrap after the last column
 }
 
-// line is the bar in a number of columns.
+// line is the text of the bar for a number of columns.
 func (b *Bar) line(elapsed time.Duration, columns int) string {
 	rate := float64(b.now.Worked) / max(elapsed.Seconds(), 0.001)
 	before, after := fmt.Sprintf("%d asked ", b.now.Passed), fmt.Sprintf(" %.1f/s, %s", rate, elapsed.Round(time.Second))

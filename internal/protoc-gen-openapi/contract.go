@@ -14,12 +14,12 @@ import (
 type contract struct {
 	service  *protogen.Service
 	method   *protogen.Method
-	path     string              // of the method over REST, which is a GET
-	messages []*protogen.Message // that an answer is made of, it first
+	path     string              // the path of the method over REST, which is a GET
+	messages []*protogen.Message // the answer's message, and after it the messages it contains
 	reasons  *protogen.Enum
 }
 
-// readContract finds the one method that there is, and the one enum.
+// readContract finds the only method and the only enum.
 func readContract(plugin *protogen.Plugin, binding string) (contract, error) {
 	var c contract
 	for _, file := range plugin.Files {
@@ -48,7 +48,7 @@ func readContract(plugin *protogen.Plugin, binding string) (contract, error) {
 	return c, err
 }
 
-// collect adds a message and those of its fields; the well-known ones have JSON of their own.
+// collect adds a message and the messages of its fields, except the well-known ones, which have JSON of their own.
 func (c *contract) collect(message *protogen.Message) {
 	for _, known := range c.messages {
 		if known == message {
@@ -85,7 +85,7 @@ func readBinding(file, method string) (path string, err error) {
 	return "", fmt.Errorf("%s: it has no path to get %s", file, method)
 }
 
-// sentences are a comment's, a line a paragraph.
+// sentences is the text of a comment, with each paragraph on one line.
 func sentences(comment protogen.CommentSet) string {
 	var paragraphs []string
 	for paragraph := range strings.SplitSeq(string(comment.Leading), "\n\n") {

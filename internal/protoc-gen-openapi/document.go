@@ -35,7 +35,8 @@ func build(c contract, frame, examples []byte) (*yaml.Node, error) {
 	}
 	operation, err = merge(mapping(
 		"tags", []string{string(c.service.Desc.Name())},
-		// The service's name is in it because generators name types after it, the method's alone being that of its messages.
+		// With the service's name, because generators name types after the operation: the method's name alone begins the names of
+		// its messages.
 		"operationId", string(c.service.Desc.Name()+"_"+c.method.Desc.Name()),
 		"summary", firstSentence(sentences(c.method.Comments)),
 		"description", sentences(c.method.Comments),
@@ -53,7 +54,7 @@ func firstSentence(text string) string {
 	return strings.TrimSuffix(first, ".")
 }
 
-// fillParameters adds what the contract says to those of the frame that are fields of the request.
+// fillParameters completes the frame's parameters with what the contract says of the request's fields.
 func fillParameters(parameters *yaml.Node, request *protogen.Message, path string) error {
 	for _, field := range request.Fields {
 		name := field.Desc.JSONName()
@@ -71,7 +72,7 @@ func fillParameters(parameters *yaml.Node, request *protogen.Message, path strin
 		}
 		filled := mapping("name", name, "in", place, "description", sentences(field.Comments), "required", place == "path", "schema", of)
 		rest := parameters.Content[at]
-		rest.Content = rest.Content[2:] // its name stands first
+		rest.Content = rest.Content[2:] // without the name, which comes first
 		if parameters.Content[at], err = merge(filled, rest); err != nil {
 			return err
 		}
@@ -84,7 +85,7 @@ func fillParameters(parameters *yaml.Node, request *protogen.Message, path strin
 	return nil
 }
 
-// fillResponses adds the schema of each, and to each failure the reasons and their examples.
+// fillResponses adds the schema to each response, and to each failure its reasons and their examples.
 func fillResponses(responses *yaml.Node, c contract, reasons []reason, file []byte) error {
 	var examples map[string]example
 	if err := yaml.Unmarshal(file, &examples); err != nil {
@@ -137,7 +138,7 @@ func fillFailure(response *yaml.Node, reasons []reason, examples map[string]exam
 	return err
 }
 
-// fillSchemas puts those of the contract before those that the frame has alone.
+// fillSchemas adds the schemas of the contract, before the schemas that only the frame has.
 func fillSchemas(components *yaml.Node, c contract, reasons []reason) error {
 	schemas := mapping()
 	for _, message := range c.messages {
@@ -156,7 +157,7 @@ func fillSchemas(components *yaml.Node, c contract, reasons []reason) error {
 	return err
 }
 
-// checkExamples looks whether the frame has an example for each field with a value of its own, and none for another.
+// checkExamples fails unless the frame has examples for exactly those fields that are not messages of the contract.
 func checkExamples(frame *yaml.Node, messages []*protogen.Message) error {
 	for _, message := range messages {
 		properties := get(frame, string(message.Desc.Name()), "properties")

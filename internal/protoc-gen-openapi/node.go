@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// mapping is one of keys and their values, in this order.
+// mapping makes a mapping of pairs, each a key and its value, in this order.
 func mapping(pairs ...any) *yaml.Node {
 	m := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for i := 0; i < len(pairs); i += 2 {
@@ -15,7 +15,7 @@ func mapping(pairs ...any) *yaml.Node {
 	return m
 }
 
-// encode is the value as a node.
+// encode makes a node of the value.
 func encode(value any) *yaml.Node {
 	node := new(yaml.Node)
 	if err := node.Encode(value); err != nil {
@@ -24,7 +24,7 @@ func encode(value any) *yaml.Node {
 	return node
 }
 
-// get is the value of a key; nil where there is none.
+// get returns the value under a path of keys; nil if there is none.
 func get(m *yaml.Node, path ...string) *yaml.Node {
 	for _, key := range path {
 		var found *yaml.Node
@@ -38,7 +38,7 @@ func get(m *yaml.Node, path ...string) *yaml.Node {
 	return m
 }
 
-// set sets the value of a key, a new one last.
+// set sets the value of a key. A new key comes last.
 func set(m *yaml.Node, key string, value *yaml.Node) {
 	for i := 0; i < len(m.Content); i += 2 {
 		if m.Content[i].Value == key {
@@ -49,7 +49,7 @@ func set(m *yaml.Node, key string, value *yaml.Node) {
 	m.Content = append(m.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}, value)
 }
 
-// merge is the first mapping with what the second one adds. They may have the same mappings, but not the same values.
+// merge adds the second mapping to the first. A key may be in both only if both values are mappings, which are merged too.
 func merge(first, second *yaml.Node) (*yaml.Node, error) {
 	for i := 0; i < len(second.Content); i += 2 {
 		key, value := second.Content[i].Value, second.Content[i+1]
@@ -67,7 +67,7 @@ func merge(first, second *yaml.Node) (*yaml.Node, error) {
 	return first, nil
 }
 
-// plain is the node without comments, styles and aliases.
+// plain removes comments, styles and aliases from the node.
 func plain(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return plain(node.Alias)

@@ -15,12 +15,12 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// A reason is why a call fails, as its sentences in the contract tell.
+// A reason says why a call failed. Everything but its name is read from its comment in the contract.
 type reason struct {
-	name   string // as ErrorInfo has it
+	name   string // as in the ErrorInfo
 	text   string
 	code   codes.Code
-	detail string // the google.rpc message beside the ErrorInfo; empty for none
+	detail string // the google.rpc message that comes with the ErrorInfo; empty for none
 }
 
 var (
@@ -28,7 +28,7 @@ var (
 	detailInText = regexp.MustCompile(`google\.rpc\.([A-Za-z]+)`)
 )
 
-// readReasons reads the enum but for its first value, which is never sent.
+// readReasons reads the values of the enum, except the first, which is never sent.
 func readReasons(enum *protogen.Enum) ([]reason, error) {
 	var all []reason
 	for _, value := range enum.Values[1:] {
@@ -49,7 +49,7 @@ func readReasons(enum *protogen.Enum) ([]reason, error) {
 	return all, nil
 }
 
-// shortName is the value's name without its prefix.
+// shortName is the name of the value without the prefix of the enum.
 func shortName(value *protogen.EnumValue) string {
 	return strings.TrimPrefix(string(value.Desc.Name()), "ERROR_REASON_")
 }
@@ -57,10 +57,10 @@ func shortName(value *protogen.EnumValue) string {
 // status is the HTTP status of the failure.
 func (r reason) status() string { return strconv.Itoa(runtime.HTTPStatusFromCode(r.code)) }
 
-// item is the reason in a list in Markdown.
+// item is the reason as an item of a Markdown list.
 func (r reason) item() string { return "- `" + r.name + "`: " + r.text }
 
-// reasonSchema is the schema of all of them.
+// reasonSchema is the schema of the enum.
 func reasonSchema(enum *protogen.Enum, reasons []reason) *schema {
 	s := &schema{Type: "string", Description: sentences(enum.Comments) + "\n"}
 	for _, r := range reasons {
@@ -70,14 +70,14 @@ func reasonSchema(enum *protogen.Enum, reasons []reason) *schema {
 	return s
 }
 
-// An example is what reasons.yaml says of one.
+// An example is what reasons.yaml has for a reason.
 type example struct {
 	Message  string
 	Metadata yaml.Node
 	Detail   yaml.Node
 }
 
-// body is the body of a failure for the reason.
+// body is the body of a failed call with this reason.
 func (r reason) body(e example) (*yaml.Node, error) {
 	if e.Detail.IsZero() != (r.detail == "") || e.Message == "" {
 		return nil, fmt.Errorf("reasons.yaml: %s needs a message, and a detail where the contract names one", r.name)
@@ -97,7 +97,7 @@ func (r reason) body(e example) (*yaml.Node, error) {
 	return mapping("code", int(r.code), "message", e.Message, "details", details), nil
 }
 
-// byStatus are the reasons of each HTTP status, in the order of the statuses.
+// byStatus groups the reasons by HTTP status. The statuses are sorted.
 func byStatus(reasons []reason) (statuses []string, of map[string][]reason) {
 	of = map[string][]reason{}
 	for _, r := range reasons {

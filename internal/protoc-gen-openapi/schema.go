@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// A schema is the JSON of a message or a field, as the REST door writes it.
+// A schema describes the JSON of a message or a field, as the REST door writes it.
 type schema struct {
 	Ref         string     `yaml:"$ref,omitempty"`
 	Type        string     `yaml:"type,omitempty"`
@@ -21,10 +21,10 @@ type schema struct {
 	Properties  *yaml.Node `yaml:"properties,omitempty"`
 }
 
-// durations is the JSON of one that is not negative.
+// durations is the pattern of a duration that is not negative.
 const durations = `^[0-9]+(\.[0-9]{1,9})?s$`
 
-// wellKnown is the schema of Google's messages with JSON of their own; nil for others.
+// wellKnown is the schema of one of Google's messages with JSON of its own; nil for any other message.
 func wellKnown(message *protogen.Message) *schema {
 	switch message.Desc.FullName() {
 	case "google.protobuf.Timestamp":
@@ -35,7 +35,8 @@ func wellKnown(message *protogen.Message) *schema {
 	return nil
 }
 
-// messageSchema is that of a message. The door writes every field but optional ones that are unset, and null for none.
+// messageSchema is the schema of a message. The door leaves out optional fields that are unset, writes all others, and never writes
+// null.
 func messageSchema(message *protogen.Message) (*schema, error) {
 	s := &schema{Type: "object", Description: sentences(message.Comments), Properties: mapping()}
 	for _, field := range message.Fields {
@@ -60,7 +61,7 @@ func fieldSchema(field *protogen.Field) (*schema, error) {
 	case field.Desc.Kind() == protoreflect.Int32Kind:
 		one = &schema{Type: "integer", Format: "int32"}
 	case field.Desc.Kind() == protoreflect.Int64Kind:
-		// A string, for a number in JSON is a double to many. What is counted is not negative.
+		// A string, because many read numbers in JSON as doubles. Counts are not negative.
 		one = &schema{Type: "string", Format: "int64", Pattern: `^(0|[1-9][0-9]{0,18})$`}
 	case field.Message == nil:
 		return nil, fmt.Errorf("%s: the plugin does not know the JSON of %s", field.Desc.FullName(), field.Desc.Kind())

@@ -7,7 +7,7 @@ import (
 	"github.com/zoneusage/zoneusage/service"
 )
 
-// accounts are the gauges of the accounts that there are when they are asked for: those of an account that has gone are gone.
+// accounts are the gauges of the accounts that exist at the time of a scrape. Gauges of a removed account disappear.
 type accounts struct{ states func() []service.AccountState }
 
 // The gauges of an account.

@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	// scrapeTimeout bounds a scrape, and readTimeout and idleTimeout what a caller can leave open.
+	// scrapeTimeout bounds a scrape. readTimeout and idleTimeout bound how long a caller can keep a connection open.
 	scrapeTimeout = 10 * time.Second
 	readTimeout   = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	// writeTimeout leaves time for a profile of a minute and more.
 	writeTimeout = 2 * time.Minute
-	// maxHeaderBytes is far above any scraper's.
+	// maxHeaderBytes is far above the header of any scraper.
 	maxHeaderBytes = 16 << 10
 )
 
 // pprofPath begins the paths of profiles.
 const pprofPath = "/debug/pprof/"
 
-// NewAdmin makes the server for an operator: the metrics, profiles for loopback alone, and the health that withHealth puts
-// in front of them.
+// NewAdmin makes the operator's HTTP server. It has the metrics, profiles for callers on loopback only, and health, which withHealth
+// adds.
 func NewAdmin(metrics *Metrics, withHealth func(http.Handler) http.Handler, log *slog.Logger) *http.Server {
 	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	mux := http.NewServeMux()
@@ -46,10 +46,10 @@ func NewAdmin(metrics *Metrics, withHealth func(http.Handler) http.Handler, log 
 	}
 }
 
-// loopbackOnly refuses peers on other machines: a profile shows what is in memory, and takes time to make.
+// loopbackOnly refuses callers on other machines: a profile reveals what is in memory, and takes time to make.
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A page of another host can lead a browser here, but not under a name of this machine.
+		// A web page can make a browser on this machine call this server, but not with a Host that names this machine.
 		if named := strings.HasPrefix(r.Host, "localhost:") || isLoopback(r.Host); !named || !isLoopback(r.RemoteAddr) {
 			http.Error(w, "profiles are for callers on this machine alone; forward the port to it, and ask its loopback address",
 				http.StatusForbidden)

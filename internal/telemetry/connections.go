@@ -28,7 +28,7 @@ func (l *countingListener) Accept() (net.Conn, error) {
 	return &countedConn{Conn: conn, closed: sync.OnceFunc(l.open.Dec)}, nil
 }
 
-// A countedConn is counted off when it is first closed.
+// A countedConn is subtracted from the count when it is first closed.
 type countedConn struct {
 	net.Conn
 	closed func()
@@ -40,7 +40,7 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite ends what is sent alone, which net/http does when it refuses a request that it has not read to its end.
+// CloseWrite closes only the sending side. net/http needs this when it refuses a request that it has not read to the end.
 func (c *countedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

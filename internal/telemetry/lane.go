@@ -15,7 +15,7 @@ const (
 	classBulk        = "bulk"
 )
 
-// laneVectors are the metrics that a lane's events make.
+// laneVectors are the metrics of the events of lanes.
 type laneVectors struct {
 	waits   *prometheus.HistogramVec
 	refused *prometheus.CounterVec
@@ -39,13 +39,13 @@ func (v laneVectors) collectors() []prometheus.Collector {
 	return []prometheus.Collector{v.waits, v.refused, v.calls, v.retries}
 }
 
-// A Lane counts what a client tells of its lane, under the name of the client's account, which can change.
+// A Lane counts the events of a client's lane under the name of the client's account. The name can change.
 type Lane struct {
 	metrics *Metrics
 	named   atomic.Pointer[laneMetrics]
 }
 
-// laneMetrics are those of one account, looked up once.
+// laneMetrics are the metrics of one account, which are looked up once.
 type laneMetrics struct {
 	waits   [2]prometheus.Observer // interactive, bulk
 	refused [2]map[jasperclient.Cause]prometheus.Counter
@@ -56,7 +56,7 @@ type laneMetrics struct {
 // NewLane makes a lane that counts nothing until it has a name.
 func (m *Metrics) NewLane() *Lane { return &Lane{metrics: m} }
 
-// Name says which account the lane is of, from now on. Its counters begin at 0: the first of a kind is an increase too.
+// Name sets the name of the lane's account. The counters start at 0, so that the first event of a kind is an increase too.
 func (l *Lane) Name(account string) {
 	v := l.metrics.lanes
 	named := &laneMetrics{
@@ -80,7 +80,7 @@ func (l *Lane) Name(account string) {
 	l.named.Store(named)
 }
 
-// Events are for the client. Changed is not among them: the gauges are read when they are asked for.
+// Events are the callbacks for the client. Changed is not set, because the gauges are read at each scrape.
 func (l *Lane) Events() jasperclient.Events {
 	return jasperclient.Events{
 		Turn: func(caller jasperclient.Caller, waited time.Duration) {

@@ -1,5 +1,5 @@
-// Package telemetry is what an operator sees of a running zoneusage: metrics for Prometheus, an HTTP handler for them, for
-// health and for profiles, and traces for OpenTelemetry.
+// Package telemetry is what an operator sees of a running zoneusage: metrics for Prometheus, the HTTP server for metrics, health
+// and profiles, and traces for OpenTelemetry.
 package telemetry
 
 import (
@@ -19,7 +19,7 @@ import (
 // namespace begins every metric's name.
 const namespace = "zoneusage"
 
-// The labels' names. No label ever holds what a caller sends.
+// The names of the labels. No label ever holds a value that a caller sent.
 const (
 	labelAccount     = "account"
 	labelCause       = "cause"
@@ -34,7 +34,7 @@ const (
 	labelSource      = "source"
 )
 
-// Metrics are those of one zoneusage, in a registry of their own.
+// Metrics are the metrics of one zoneusage, in a registry of their own.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -54,7 +54,7 @@ type Metrics struct {
 	reloads     *prometheus.GaugeVec
 }
 
-// New makes the metrics of the program of a version, built from a revision.
+// New makes the metrics. Version and revision are those of the program.
 func New(version, revision string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -81,12 +81,12 @@ func New(version, revision string) *Metrics {
 	return m
 }
 
-// CollectAccounts adds the gauges of the accounts that there are at each scrape.
+// CollectAccounts adds the gauges of accounts. At each scrape it asks states for the accounts of that time.
 func (m *Metrics) CollectAccounts(states func() []service.AccountState) {
 	m.registry.MustRegister(&accounts{states})
 }
 
-// Reloaded tells how the last try to read a file again ended; the file is known by what it is for, such as accounts.
+// Reloaded records whether the last try to read a file again failed. The file is named by its purpose, such as accounts.
 func (m *Metrics) Reloaded(file string, err error) {
 	failed := 0.0
 	if err != nil {
@@ -95,12 +95,12 @@ func (m *Metrics) Reloaded(file string, err error) {
 	m.reloads.WithLabelValues(file).Set(failed)
 }
 
-// CertificateExpires tells when a certificate does, which is known by what it is for: server or client_ca.
+// CertificateExpires records when a certificate expires. The certificate is named by its purpose: server or client_ca.
 func (m *Metrics) CertificateExpires(certificate string, at time.Time) {
 	m.expiry.WithLabelValues(certificate).Set(float64(at.Unix()))
 }
 
-// Gatherer gives the metrics.
+// Gatherer returns the registry of the metrics.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
 // maxScrapes is how many scrapes may be under way at once.
@@ -123,12 +123,12 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// requestBuckets span an answer from the cache to the greatest deadline.
+// requestBuckets reach from an answer from the cache to the greatest deadline.
 func requestBuckets() []float64 {
 	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
 }
 
-// callBuckets span a quick call of Control Center to its timeout.
+// callBuckets reach from a quick call of Control Center to the timeout of a call.
 func callBuckets() []float64 {
 	return []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60}
 }

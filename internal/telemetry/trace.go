@@ -20,16 +20,16 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// Traces are those that the process makes.
+// Traces make and send the traces of the process.
 type Traces struct {
-	// Provider makes the spans. Shut it down at the end: it sends what it still has.
+	// Provider makes the spans. Shut it down at the end, so that it sends the last spans.
 	Provider *sdktrace.TracerProvider
-	// Chosen says whether a call that is no part of a caller's trace begins one; nil: the provider's sampler decides.
+	// Chosen decides whether a call that is not part of a caller's trace begins one; nil: the provider's sampler decides.
 	Chosen func() bool
 }
 
-// NewTraces makes what OpenTelemetry's own variables (OTEL_…) ask for, which say where the spans go, how many of them, and under
-// which name; nil where they ask for none. What the exporter has to say goes to the log.
+// NewTraces makes traces as OpenTelemetry's own variables (OTEL_…) ask for: they say where the spans go, how many of them, and under
+// which name. It returns nil if they ask for no traces. Errors of the exporter go to the log.
 func NewTraces(ctx context.Context, version string, log *slog.Logger) (*Traces, error) {
 	if on, err := wantsTraces(); !on || err != nil {
 		return nil, err
@@ -56,8 +56,9 @@ func NewTraces(ctx context.Context, version string, log *slog.Logger) (*Traces, 
 	return &Traces{sdktrace.NewTracerProvider(options...), chosen}, nil
 }
 
-// chooser chooses as many calls as the sampler parentbased_traceidratio would, the one that samples part of the calls and goes by
-// the caller's trace where there is one. It is nil for another sampler, or a ratio that only the SDK has something to say to.
+// chooser returns a function that chooses as many calls as the sampler parentbased_traceidratio would. (That sampler samples part
+// of the calls, but follows the caller's trace if there is one.) It returns nil for another sampler, and for an invalid ratio, which
+// it leaves to the SDK.
 func chooser() func() bool {
 	ratio, err := strconv.ParseFloat(os.Getenv("OTEL_TRACES_SAMPLER_ARG"), 64)
 	if os.Getenv("OTEL_TRACES_SAMPLER") != "parentbased_traceidratio" || err != nil || !(ratio >= 0 && ratio <= 1) {
@@ -80,8 +81,8 @@ func wantsTraces() (bool, error) {
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "", nil
 }
 
-// newExporter makes the exporter of the protocol that is asked for; OpenTelemetry's default is HTTP. The rest the exporter
-// reads from its variables itself.
+// newExporter makes the exporter for the protocol in the variables; OpenTelemetry's default is HTTP. The exporter itself reads the
+// other variables.
 func newExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	const httpProtobuf = "http/protobuf"
 	switch protocol := cmp.Or(
@@ -96,19 +97,19 @@ func newExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	}
 }
 
-// sdkLog is the SDK's own log without its values: it repeats the variables that it cannot read, which can hold secrets.
+// sdkLog logs the messages of the SDK without their values: the SDK repeats variables that it cannot read, which can hold secrets.
 type sdkLog struct{ log *slog.Logger }
 
 // Init implements logr.LogSink.
 func (sdkLog) Init(logr.RuntimeInfo) {}
 
-// Enabled implements logr.LogSink: the SDK's warnings have level 1, and what is above is for its developers.
+// Enabled implements logr.LogSink. The SDK's warnings have level 1; higher levels are for its developers.
 func (sdkLog) Enabled(level int) bool { return level <= 1 }
 
 // Info implements logr.LogSink.
 func (l sdkLog) Info(_ int, msg string, _ ...any) { l.log.Warn("traces: " + msg) }
 
-// Error implements logr.LogSink. The error repeats values too.
+// Error implements logr.LogSink. It leaves out the error, which repeats values too.
 func (l sdkLog) Error(_ error, msg string, _ ...any) {
 	l.log.Error("traces: a variable OTEL_… is not as it should be: " + msg)
 }

@@ -17,10 +17,10 @@ var columns = []string{
 	"data_bytes", "voice_mt_seconds", "voice_mo_seconds", "sms_mt_messages", "sms_mo_messages", "device_rows",
 }
 
-// CSV is one row a zone, an empty cell for what was not reported. A rate plan without zones has a row without a zone, and a
-// device without usage one without a rate plan: it was asked, and has an answer. How many rows the device has is in each of
-// them, because nothing else would tell that a file was cut off between two. Names stand as Control Center gives them, also
-// those that begin as a spreadsheet's formula does.
+// CSV has one row for each zone, with empty cells for what was not reported. A rate plan without zones has a row without a zone. A
+// device without usage has a row without a rate plan, because it was asked about and has an answer. Each row gives the number of the
+// device's rows, because otherwise nobody would notice a file that was cut off between two of them. Names stand as Control Center
+// gives them, even if they begin like a spreadsheet's formula.
 var CSV = Form{Header: strings.Join(columns, ",") + "\n", Append: appendCSV, held: heldCSV, part: partCSV}
 
 func appendCSV(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
@@ -30,7 +30,7 @@ func appendCSV(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte,
 		timeText(resp.GetBillingCycle().GetStartTime()), timeText(resp.GetBillingCycle().GetEndTime())}
 	count := strconv.Itoa(rowsOf(resp))
 	write := func(plan, version, zone string, usage *usagev1.Usage) {
-		_ = rows.Write(slices.Concat(device, []string{plan, version, zone}, cells(usage), []string{count})) // Error has what fails
+		_ = rows.Write(slices.Concat(device, []string{plan, version, zone}, cells(usage), []string{count})) // Error reports a failure
 	}
 	for _, plan := range resp.GetRatePlanUsages() {
 		version := strconv.Itoa(int(plan.GetRatePlanVersion()))
@@ -72,7 +72,7 @@ func cells(usage *usagev1.Usage) []string {
 	return all
 }
 
-// timeText is a time as JSON has it: with 0, 3, 6 or 9 digits after the second.
+// timeText is the time as in protobuf's JSON, with 0, 3, 6 or 9 digits below the second.
 func timeText(at *timestamppb.Timestamp) string {
 	if at == nil {
 		return ""

@@ -12,17 +12,17 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// heldCSV takes a device for whole that has as many rows as its rows say.
+// heldCSV takes the answer of a device as complete if it has as many rows as its rows say.
 func heldCSV(text io.Reader, size int64, tell func(string) error) (end int64, err error) {
 	from := &lastByte{Reader: text}
 	rows := csv.NewReader(from)
 	rows.FieldsPerRecord = len(columns)
 	rows.ReuseRecord = true
-	device, count := "", 0 // whose rows these are, and how many came
+	device, count := "", 0 // the device of the present rows, and how many of them were read
 	for {
 		row, err := rows.Read()
 		at := rows.InputOffset()
-		torn := at == size && (from.byte != '\n' || errors.Is(err, csv.ErrQuote)) // a line feed in a name ends no row
+		torn := at == size && (from.byte != '\n' || errors.Is(err, csv.ErrQuote)) // a line feed in a name does not end the row
 		switch {
 		case torn || errors.Is(err, io.EOF):
 			return end, nil
@@ -47,7 +47,7 @@ func heldCSV(text io.Reader, size int64, tell func(string) error) (end int64, er
 // csvRow is the beginning of a row: a device, and a time of this century.
 var csvRow = regexp.MustCompile(`(?m)^\d{18,22},20`)
 
-// partCSV refuses rows of several devices: a quote that somebody has not closed takes them all for one name.
+// partCSV refuses a tail with rows of several devices: with a quote that is not closed, CSV takes them all for one name.
 func partCSV(tail string) (jasperclient.ICCID, error) {
 	iccid, err := partOf(tail, "", ",20")
 	if err != nil {
@@ -61,7 +61,7 @@ func partCSV(tail string) (jasperclient.ICCID, error) {
 	return iccid, nil
 }
 
-// A lastByte knows the last byte that was read: a row that ends with the file, and not with a line, is torn.
+// A lastByte remembers the last byte that was read: if the file ends without a line feed, its last row is torn.
 type lastByte struct {
 	io.Reader
 	byte byte

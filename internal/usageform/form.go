@@ -1,5 +1,5 @@
-// Package usageform writes what devices used as tables, JSON, CSV and YAML, a device at a time, and finds out which devices
-// a file of them holds.
+// Package usageform writes the usage of devices as tables, JSON, CSV and YAML, a device at a time, and finds out which devices such a
+// file holds.
 package usageform
 
 import (
@@ -9,15 +9,16 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A Form is a way to write answers. The last two are nil for one that nobody reads back: its files are new.
+// A Form is a way to write answers. held and part are nil for a form that cannot be read back: its files are always new.
 type Form struct {
 	// Header begins the text.
 	Header string
 	// Append adds an answer to the text.
 	Append func(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error)
-	// held tells the devices that a text of so many bytes, after the header, holds whole, and where the last of them ends.
+	// held reads a text of this size, which follows the header. It calls tell for each device with a complete answer, and returns
+	// where the last complete answer ends.
 	held func(text io.Reader, size int64, tell func(iccid string) error) (end int64, err error)
-	// part is the device whose answer the tail behind them begins; empty where its ICCID is not whole there. It fails for a
-	// tail that begins no answer.
+	// part returns the device whose answer is in the tail after the complete answers in part; empty if the tail does not hold the
+	// whole ICCID. It fails if the tail is not the beginning of an answer.
 	part func(tail string) (jasperclient.ICCID, error)
 }

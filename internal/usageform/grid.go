@@ -65,7 +65,7 @@ func (g grid) width() int {
 	return sum
 }
 
-// text is the grid, without spaces at the end of lines.
+// text is the text of the grid, without spaces at the ends of lines.
 func (g grid) text(style Style) string {
 	widths := make([]int, len(g))
 	for i, c := range g {
@@ -95,7 +95,7 @@ func (g grid) text(style Style) string {
 // barWidth is the length of the longest bar.
 const barWidth = 8
 
-// bar shows a part of the largest number in eighths of a character. What is not 0 has a bar.
+// bar shows the ratio of n to the largest number, in eighths of a character. Any number above 0 has a bar.
 func bar(n, largest int64) string {
 	if n <= 0 || largest <= 0 {
 		return ""

@@ -14,10 +14,10 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// JSON is one document a line, as the REST door answers.
+// JSON has one document on each line, as the REST door answers.
 var JSON = Form{Append: appendJSON, held: heldJSON, part: partJSON}
 
-// documents are written as the REST door does: an empty list as one, and an unset optional field, which is no 0, not at all.
+// documents writes JSON as the REST door does: with empty lists, but without unset optional fields, which differ from 0.
 var documents = protojson.MarshalOptions{EmitDefaultValues: true}
 
 func appendJSON(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
@@ -26,14 +26,14 @@ func appendJSON(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte
 		return nil, err
 	}
 	line := bytes.NewBuffer(text)
-	if err := json.Compact(line, document); err != nil { // protojson puts spaces in, and not always the same
+	if err := json.Compact(line, document); err != nil { // protojson adds spaces, and not always the same
 		return nil, err
 	}
 	line.WriteByte('\n')
 	return line.Bytes(), nil
 }
 
-// heldJSON takes a line for whole that has an end.
+// heldJSON takes an answer as complete if its line ends in a line feed.
 func heldJSON(text io.Reader, _ int64, tell func(string) error) (end int64, err error) {
 	lines := bufio.NewReader(text)
 	for number := 1; ; number++ {
@@ -57,7 +57,7 @@ func heldJSON(text io.Reader, _ int64, tell func(string) error) (end int64, err 
 	}
 }
 
-// partJSON refuses a whole document that no answer of ours could be; one that is lacks its line feed alone.
+// partJSON refuses a tail that is a whole document but not an answer. If it is an answer, only the line feed is missing.
 func partJSON(tail string) (jasperclient.ICCID, error) {
 	if json.Valid([]byte(tail)) {
 		if err := protojson.Unmarshal([]byte(tail), &usagev1.GetDeviceUsageInZoneResponse{}); err != nil {

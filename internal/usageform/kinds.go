@@ -5,8 +5,8 @@ import usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 // kinds are the kinds of usage, in the order of the contract.
 var kinds = []struct {
 	title string
-	text  func(int64) string          // with its unit, exact, and for people
-	of    func(*usagev1.Usage) *int64 // nil: not reported
+	text  func(int64) string          // the exact number, with its unit, and a rounded one for people
+	of    func(*usagev1.Usage) *int64 // nil if not reported
 }{
 	{"DATA", bytesText, func(u *usagev1.Usage) *int64 { return u.DataBytes }},
 	{"VOICE MT", secondsText, func(u *usagev1.Usage) *int64 { return u.VoiceMtSeconds }},

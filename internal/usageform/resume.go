@@ -10,18 +10,18 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A Continuation writes answers behind those that a file holds whole.
+// A Continuation writes answers after the complete answers in a file.
 type Continuation struct {
-	// Part is the device whose answer the file holds in part; empty for none. It is asked about again, or its rows are lost.
+	// Part is the device whose answer the file holds in part; empty for none. It has to be asked about again, or its answer is lost.
 	Part jasperclient.ICCID
 
 	file   *os.File
 	header string
-	end    int64 // of what is whole; 0 where not even the header is
+	end    int64 // where the complete answers end; 0 if not even the header is complete
 	begun  bool
 }
 
-// Resume prepares to go on with a file, which it does not change. It adds to the set the devices that the file holds whole.
+// Resume prepares to go on with a file, but does not change it yet. It adds the devices with complete answers to known.
 func (f Form) Resume(file *os.File, known *iccids.Set) (*Continuation, error) {
 	c := &Continuation{file: file, header: f.Header}
 	if err := f.find(c, known); err != nil {
@@ -30,7 +30,7 @@ func (f Form) Resume(file *os.File, known *iccids.Set) (*Continuation, error) {
 	return c, nil
 }
 
-// find finds the end of what is whole, and what the part behind it is of.
+// find finds the end of the complete answers, and the device of the part after it.
 func (f Form) find(c *Continuation, known *iccids.Set) error {
 	info, err := c.file.Stat()
 	if err != nil {
@@ -71,8 +71,8 @@ func add(known *iccids.Set, text string) error {
 	return nil
 }
 
-// Write writes an answer. The first one takes the place of what is behind the whole ones, because whoever wrote that may have
-// been killed in the middle of it: a run without an answer leaves the file as it is.
+// Write writes an answer. The first one replaces the part after the complete answers, where an earlier run may have been killed in
+// the middle. So a run without any answer leaves the file as it is.
 func (c *Continuation) Write(answer []byte) (int, error) {
 	if !c.begun {
 		if err := c.begin(); err != nil {
@@ -94,7 +94,7 @@ func (c *Continuation) begin() error {
 	return err
 }
 
-// partOf is the device whose answer a tail begins, where each has its ICCID between these two texts.
+// partOf returns the device of the answer that the tail begins. In every answer the ICCID is between these two texts.
 func partOf(tail, before, after string) (jasperclient.ICCID, error) {
 	n := min(len(tail), len(before))
 	rest := strings.TrimLeft(tail[n:], "0123456789")

@@ -13,13 +13,13 @@ import (
 // A Style is how tables look.
 type Style struct {
 	Width int  // columns of the terminal; 0 is no bound
-	Color bool // the escape sequences that set the headings apart
+	Color bool // whether escape sequences set the headings apart
 }
 
-// none stands for what was not reported, which is not 0.
+// none stands for a number that was not reported, which differs from 0.
 const none = "—"
 
-// Table is for people: a table a device, one row a zone, with bars for the share of the largest zone.
+// Table is for people. Each device has a table with one row for each zone, and bars that compare the zones with the largest one.
 func Table(style Style) Form {
 	between := ""
 	return Form{Append: func(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
@@ -38,7 +38,7 @@ type zone struct {
 	total      bool
 }
 
-// zones are the rows, with the total where there are several.
+// zones makes the rows of an answer, with a total if there are several.
 func zones(resp *usagev1.GetDeviceUsageInZoneResponse) []zone {
 	var rows []zone
 	for _, plan := range resp.GetRatePlanUsages() {
@@ -56,7 +56,7 @@ func zones(resp *usagev1.GetDeviceUsageInZoneResponse) []zone {
 	return rows
 }
 
-// body is the widest form of the rows that fits: with bars, without, or a line a number.
+// body is the widest form of the rows that fits: with bars, without bars, or with each number on a line of its own.
 func (s Style) body(rows []zone) string {
 	if len(rows) == 0 {
 		return "Control Center reported no usage.\n"
@@ -69,7 +69,7 @@ func (s Style) body(rows []zone) string {
 	return s.list(rows)
 }
 
-// list is for terminals in which no table has room.
+// list is the form for terminals that are too narrow for a table.
 func (s Style) list(rows []zone) string {
 	var text strings.Builder
 	for _, row := range rows {
@@ -85,7 +85,7 @@ func (s Style) list(rows []zone) string {
 	return text.String()
 }
 
-// number is the text of a count, or none.
+// number is the text of a number, or none if it was not reported.
 func number(text func(int64) string, n *int64) string {
 	if n == nil {
 		return none

@@ -7,13 +7,13 @@ import (
 	"unicode"
 )
 
-// separator stands between the exact number and the one for people.
+// separator stands between the exact number and the rounded one.
 const separator = " · "
 
-// bytesText is such as 943,718 B · 921.6 KiB.
+// bytesText is a text such as 943,718 B · 921.6 KiB.
 func bytesText(n int64) string {
 	exact := grouped(n) + " B"
-	const step, rounded = 1024, 1023.95 // which is 1024.0 with one digit
+	const step, rounded = 1024, 1023.95 // with one decimal, 1023.95 would be 1024.0
 	if n < step {
 		return exact
 	}
@@ -24,7 +24,7 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%s%s%.1f %ciB", exact, separator, scaled, units[0])
 }
 
-// secondsText is such as 943,718 s · 10d22h8m38s.
+// secondsText is a text such as 943,718 s · 10d22h8m38s.
 func secondsText(n int64) string {
 	exact := grouped(n) + " s"
 	if n < 60 {
@@ -43,7 +43,7 @@ func secondsText(n int64) string {
 	return exact + separator + text.String()
 }
 
-// grouped is the number with its thousands set apart.
+// grouped is the number with commas between its thousands.
 func grouped(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
@@ -52,7 +52,7 @@ func grouped(n int64) string {
 	return text
 }
 
-// Printable is the text without what a terminal would take for a command, or would turn around.
+// Printable returns the text, quoted if it has characters that a terminal would obey or that would reverse the direction of writing.
 func Printable(text string) string {
 	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return text

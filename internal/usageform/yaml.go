@@ -15,13 +15,14 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// What stands around each answer in YAML. The end is a mark of YAML's, so that a document that has it is whole.
+// The beginning and the end of each answer in YAML. The end is YAML's own mark for the end of a document: an answer with it is
+// complete.
 const (
 	yamlBeginning = "---\niccid: \""
 	yamlEnd       = "...\n"
 )
 
-// YAML is one document a device, the same that JSON has.
+// YAML has one document for each device, with the same content as in JSON.
 var YAML = Form{Append: appendYAML, held: heldYAML, part: partYAML}
 
 func appendYAML(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {
@@ -44,7 +45,7 @@ func appendYAML(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte
 	return append(buffer.Bytes(), yamlEnd...), nil
 }
 
-// yamlNode takes over a value of JSON as it is, with the fields in their order.
+// yamlNode converts a value of JSON. The fields keep their order.
 func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 	token, err := from.Token()
 	if err != nil {
@@ -75,11 +76,11 @@ func yamlNode(from *json.Decoder) (*yaml.Node, error) {
 		}
 		node.Content = append(node.Content, value)
 	}
-	_, err = from.Token() // the end of it
+	_, err = from.Token() // the closing delimiter
 	return node, err
 }
 
-// yamlScalar is a number as it is, or text in quotes: parsers do not agree about what may stand without.
+// yamlScalar makes a number without quotes, or a text in quotes: parsers do not agree which texts need none.
 func yamlScalar(token json.Token) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(token)}
 	if _, text := token.(string); text {
@@ -88,10 +89,10 @@ func yamlScalar(token json.Token) *yaml.Node {
 	return node
 }
 
-// heldYAML takes a document for whole that has the mark of its end.
+// heldYAML takes a document as complete if it has the mark of its end.
 func heldYAML(text io.Reader, _ int64, tell func(string) error) (end int64, err error) {
 	lines := bufio.NewReader(text)
-	document := "" // the beginning of it: two lines
+	document := "" // the first two lines of the present document
 	for at, number := int64(0), 1; ; number++ {
 		line, err := lines.ReadString('\n')
 		at += int64(len(line))
@@ -114,7 +115,7 @@ func heldYAML(text io.Reader, _ int64, tell func(string) error) (end int64, err 
 	}
 }
 
-// tellYAML reads the ICCID with which a document begins.
+// tellYAML calls tell with the ICCID at the beginning of a document.
 func tellYAML(document string, tell func(string) error) error {
 	if !strings.HasPrefix(document, yamlBeginning) {
 		return errors.New("it does not begin with an ICCID")
@@ -128,7 +129,7 @@ func tellYAML(document string, tell func(string) error) error {
 	return tell(answer.ICCID)
 }
 
-// partYAML refuses several documents: a program that wrote the file anew has left out the marks of their ends.
+// partYAML refuses a tail with several documents: another program has rewritten the file without the marks of their ends.
 func partYAML(tail string) (jasperclient.ICCID, error) {
 	if strings.Contains(tail, "\n---\n") {
 		return "", fmt.Errorf("a document has no %q behind it", yamlEnd)

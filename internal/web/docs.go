@@ -9,14 +9,14 @@ import (
 	"github.com/zoneusage/zoneusage/gen/openapi"
 )
 
-// docsPolicy lets the page load what this address serves, and ask it; Swagger UI's icons are data.
+// docsPolicy lets the page load files from this address and send requests to it. Swagger UI's icons are data URLs.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 //go:embed docs
 var docs embed.FS
 
-// addDocs adds the OpenAPI document, and a page at /docs on which Swagger UI shows it.
+// addDocs adds the OpenAPI document, and the page at /docs, where Swagger UI shows the document.
 func addDocs(paths map[string]http.Handler) {
 	paths["/openapi.json"] = newDocument(openapi.JSON, "application/json")
 	paths["/openapi.yaml"] = newDocument(openapi.YAML, "application/yaml") // RFC 9512
@@ -33,11 +33,11 @@ func addDocs(paths map[string]http.Handler) {
 	}
 }
 
-// embedded is a file that is part of the program.
+// embedded returns the content of a file that is part of the program.
 func embedded(files embed.FS, name string) []byte {
 	content, err := files.ReadFile(name)
 	if err != nil {
-		panic(err) // at the start of every run and test
+		panic(err) // a missing file would show at every start
 	}
 	return content
 }

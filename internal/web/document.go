@@ -13,15 +13,15 @@ import (
 	"github.com/zoneusage/zoneusage/internal/gzipped"
 )
 
-// A document is one that does not change while the service runs.
+// A document does not change while the service runs.
 type document struct {
 	content     []byte
 	contentType string
-	policy      string // Content-Security-Policy; empty for what is no page
+	policy      string // Content-Security-Policy; empty for a document that is not a page
 	etag        string
 
-	// plain is the content unpacked, for those who do not take gzip; nil where the content is not packed. It is there once, or
-	// whoever asks and does not read could have any number of them.
+	// plain returns the unpacked content, for requests that do not accept gzip; nil if the content is not packed. All requests share
+	// one copy: with a copy each, callers that ask and do not read the answer could fill the memory.
 	plain func() []byte
 }
 
@@ -31,7 +31,7 @@ func newDocument(content []byte, contentType string) document {
 	return document{content: content, contentType: contentType, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:enough]) + `"`}
 }
 
-// ServeHTTP implements http.Handler. Who has the document need only ask whether it is still the same.
+// ServeHTTP implements http.Handler. A browser that has the document only needs to ask whether it is still the same.
 func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", d.contentType)
@@ -40,7 +40,7 @@ func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	if d.policy != "" {
 		header.Set("Content-Security-Policy", d.policy)
-		header.Set("Referrer-Policy", "no-referrer") // the page's own link has an ICCID in it
+		header.Set("Referrer-Policy", "no-referrer") // the address of the page can contain an ICCID
 	}
 	content := d.content
 	if d.plain != nil {
@@ -55,13 +55,13 @@ func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// newPackedDocument is that of a file packed with gzip.
+// newPackedDocument makes a document of a file packed with gzip.
 func newPackedDocument(packed []byte, contentType string) document {
 	d := newDocument(packed, contentType)
 	d.plain = sync.OnceValue(func() []byte {
 		reader, err := gzip.NewReader(bytes.NewReader(packed))
 		if err != nil {
-			panic(err) // it is part of the program, and of every test
+			panic(err) // the file is part of the program, so tests would have found this
 		}
 		plain, err := io.ReadAll(reader)
 		if err != nil {

@@ -10,32 +10,33 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
-// The page at / and what it is made of, as a browser gets it: nothing is built.
+// pageFiles are the page at / and its scripts and styles. Browsers get the files as they are, without a build step.
 //
 //go:embed static
 var pageFiles embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(pageFiles, "static/page.html"))
 
-// pageTypes are the media types of its files.
+// pageTypes are the media types of the page's files.
 var pageTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
 }
 
-// pagePolicy lets a page have files and answers of this address, and nothing of any other. It has no part of a page in
-// quotes: a script or style that a name from Control Center brought along would not run.
+// pagePolicy lets a page use files and answers from this address only. It allows no inline scripts and styles, so that nothing runs
+// that is hidden in a name from Control Center.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
-// WithExamples shows devices to ask for to whoever has asked for none. They are the sandbox's, so only where it answers.
+// WithExamples sets example devices, which the page shows before the first question. They are the sandbox's devices, so this option
+// is only for a service with the sandbox.
 func WithExamples(devices ...sandbox.Device) Option {
 	return func(s *Site) { s.examples = devices }
 }
 
-// WithGRPCAddr is where the gRPC door listens, for the calls that the page shows. Its host may be a wildcard: of the
-// address the port alone is shown.
+// WithGRPCAddr sets the address of the gRPC door, for the calls that the page shows. The page shows only the port, because the host
+// may be a wildcard.
 func WithGRPCAddr(addr string) Option {
 	return func(s *Site) {
 		if _, port, err := net.SplitHostPort(addr); err == nil && port != "0" {
@@ -62,8 +63,8 @@ func (s *Site) addPage() {
 	}
 }
 
-// pagePart is a document of the page. Browsers ask each time whether it is still the same, so that after an update no old
-// script meets a new page.
+// pagePart makes a document that belongs to the page. Browsers ask each time whether it is still the same, so that after an update no
+// old script runs with a new page.
 func pagePart(contentType string, content []byte) document {
 	part := newDocument(content, contentType)
 	part.policy = pagePolicy

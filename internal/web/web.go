@@ -1,4 +1,4 @@
-// Package web has what people see of the REST address in a browser.
+// Package web has the pages that people see when they open the REST address in a browser.
 package web
 
 import (
@@ -8,14 +8,14 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
-// A Site is the pages. It implements service's Pages.
+// A Site is the set of pages. It implements service's Pages.
 type Site struct {
-	paths    map[string]http.Handler // a path, or with a slash at its end all that are below
-	examples []sandbox.Device        // none where a real Control Center answers
-	grpcPort string                  // empty where it is not known
+	paths    map[string]http.Handler // by path; a path that ends in a slash stands for all paths below it
+	examples []sandbox.Device        // empty for a real Control Center
+	grpcPort string                  // empty if unknown
 }
 
-// An Option says something of the service that its pages show.
+// An Option tells the site something about the service, which the pages show.
 type Option func(*Site)
 
 // New makes the site.
@@ -32,7 +32,7 @@ func New(opts ...Option) *Site {
 // Serves reports whether the site has a path.
 func (s *Site) Serves(path string) bool { return s.handler(path) != nil }
 
-// ServeHTTP implements http.Handler. The pages are only to be read.
+// ServeHTTP implements http.Handler. The pages have only the methods GET and HEAD.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler := s.handler(r.URL.Path)
 	switch {

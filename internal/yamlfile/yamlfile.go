@@ -1,4 +1,4 @@
-// Package yamlfile reads an operator's settings.
+// Package yamlfile reads an operator's files of settings.
 package yamlfile
 
 import (
@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Read reads the one document of a file into a struct, whose fields are all that may be in it. The errors name the file, and
-// repeat no value that stands in it: operators write secrets into wrong places, and errors go to logs.
+// Read reads the only document of a file into a struct, and refuses fields that the struct does not have. The errors name the file,
+// but do not repeat its values: operators put secrets into wrong places, and errors go to logs.
 func Read(file string, settings any) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -21,7 +21,7 @@ func Read(file string, settings any) error {
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(settings); err != nil && !errors.Is(err, io.EOF) { // nothing at all is a document of nothing
+	if err := decoder.Decode(settings); err != nil && !errors.Is(err, io.EOF) { // an empty file is an empty document
 		return fmt.Errorf("%s: %w", file, withoutValues(err))
 	}
 	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
@@ -30,7 +30,7 @@ func Read(file string, settings any) error {
 	return nil
 }
 
-// withoutValues takes the values out of yaml's errors, such as "line 1: cannot unmarshal !!str `hunter2...` into int".
+// withoutValues removes the values from yaml's errors, such as "line 1: cannot unmarshal !!str `hunter2...` into int".
 func withoutValues(err error) error {
 	mistyped, ok := errors.AsType[*yaml.TypeError](err)
 	if !ok {
