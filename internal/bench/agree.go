@@ -17,10 +17,10 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// authorization is the header of the one caller.
+// authorization is the header of the only caller that may ask.
 const authorization = "Bearer " + token
 
-// bearer is it with every call over gRPC.
+// bearer sends authorization with every call over gRPC.
 type bearer struct{}
 
 // GetRequestMetadata implements credentials.PerRPCCredentials.
@@ -31,7 +31,7 @@ func (bearer) GetRequestMetadata(context.Context, ...string) (map[string]string,
 // RequireTransportSecurity implements credentials.PerRPCCredentials.
 func (bearer) RequireTransportSecurity() bool { return true }
 
-// dial connects over gRPC, with TLS and the token where tlsConfig is not nil.
+// dial connects over gRPC, with TLS and the token unless tlsConfig is nil.
 func dial(addr string, tlsConfig *tls.Config) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
 	if tlsConfig != nil {
@@ -40,7 +40,7 @@ func dial(addr string, tlsConfig *tls.Config) (*grpc.ClientConn, error) {
 	return grpc.NewClient("passthrough:///"+addr, options...)
 }
 
-// fetchMessage asks over gRPC, and returns the answer marshalled.
+// fetchMessage asks over gRPC, and returns the marshalled answer.
 func fetchMessage(ctx context.Context, addr string, tlsConfig *tls.Config, iccid string) ([]byte, error) {
 	conn, err := dial(addr, tlsConfig)
 	if err != nil {
@@ -56,7 +56,7 @@ func fetchMessage(ctx context.Context, addr string, tlsConfig *tls.Config, iccid
 	return proto.MarshalOptions{Deterministic: true}.Marshal(resp)
 }
 
-// fetchBody asks over REST.
+// fetchBody asks over REST, and returns the body of the answer.
 func fetchBody(ctx context.Context, addr string, tlsConfig *tls.Config, iccid string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -83,7 +83,7 @@ func fetchBody(ctx context.Context, addr string, tlsConfig *tls.Config, iccid st
 	return body, err
 }
 
-// agree makes sure that both sides of a row give the same answer: else their figures could not be compared.
+// agree fails unless both sides of a row give the same answer: otherwise their figures could not be compared.
 func agree(ctx context.Context, r row, tlsConfig *tls.Config, service, reference *server) error {
 	fetch, equal := fetchMessage, equalMessages
 	if r.door == overREST {

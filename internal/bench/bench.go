@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A report is all that was measured.
+// A report holds everything that was measured.
 type report struct {
 	Machine machine   `json:"machine"`
 	Command string    `json:"command"`
@@ -21,7 +21,7 @@ type report struct {
 	StartUp *startUp  `json:"startUp,omitempty"`
 }
 
-// bench measures the rows that are wanted, and tells of each as soon as it can.
+// bench measures the rows that are asked for, and prints each as soon as it is measured.
 func (s *stage) bench(ctx context.Context, o options, out io.Writer) error {
 	rep := report{Command: o.command, Rounds: o.rounds, Seconds: o.time.Seconds(), Date: time.Now().UTC()}
 	var err error
@@ -57,7 +57,7 @@ func (s *stage) bench(ctx context.Context, o options, out io.Writer) error {
 	return rep.write(o)
 }
 
-// againstItself is the row with its reference on both sides, to show the noise; a goal says nothing then.
+// againstItself is the row with its reference on both sides, to show the noise. It has no goals.
 func (r row) againstItself() row {
 	r.noise, r.goals = true, nil
 	return r

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// cpuTime is known on Linux alone.
+// cpuTime fails: it is only available on Linux.
 func cpuTime(int) (time.Duration, error) {
 	return 0, errors.New("the CPU time of another process is measured on Linux alone")
 }

@@ -17,36 +17,36 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// An ask is a caller who asks once, and waits for the answer; a call that fails is an error.
+// An ask makes one call and waits for the answer. It fails if the call fails.
 type ask func(ctx context.Context) error
 
-// A loop asks again and again until the end, and tells how long each call took that was answered.
+// A loop makes one call after another until the end, and returns how long each answered call took.
 type loop func(ctx context.Context, end time.Time) ([]time.Duration, error)
 
-// A crowd is callers who each ask again as soon as they have their answer.
+// A crowd is a number of callers, each of which asks again as soon as it has its answer.
 type crowd struct {
 	loops  []loop
 	closes []func()
 }
 
-// close ends their connections.
+// close closes the callers' connections.
 func (c *crowd) close() {
 	for _, end := range c.closes {
 		end()
 	}
 }
 
-// A load is what a crowd saw.
+// A load is what a crowd measured.
 type load struct {
-	took    []time.Duration // of every call, sorted
+	took    []time.Duration // how long each call took, sorted
 	elapsed time.Duration
 }
 
-// run lets the crowd ask for a time. One call that fails ends it.
+// run lets the crowd ask for the time d. The first failed call ends it.
 func (c *crowd) run(ctx context.Context, d time.Duration) (load, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, d+patience, errors.New("a call is not answered"))
 	defer cancel()
-	defer context.AfterFunc(ctx, c.close)() // what is read from a connection knows no context
+	defer context.AfterFunc(ctx, c.close)() // ends reads from the connections, which do not watch ctx
 	took := make([][]time.Duration, len(c.loops))
 	group, groupCtx := errgroup.WithContext(ctx)
 	begin := time.Now()
@@ -65,7 +65,7 @@ func (c *crowd) run(ctx context.Context, d time.Duration) (load, error) {
 	return l, err
 }
 
-// usualCalls is for how many a loop has room, for each of its callers, so that its slice seldom grows.
+// usualCalls is the number of calls of one caller for which a loop has room at first, so that its slice seldom grows.
 const usualCalls = 1 << 13
 
 // repeat is the loop of one caller.
@@ -82,7 +82,7 @@ func (once ask) repeat(ctx context.Context, end time.Time) ([]time.Duration, err
 	return took, nil
 }
 
-// connect makes a connection of a protocol, with TLS where tlsConfig is not nil.
+// connect opens a connection for a protocol, with TLS unless tlsConfig is nil.
 func connect(ctx context.Context, addr string, tlsConfig *tls.Config, protocol string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -99,18 +99,18 @@ func connect(ctx context.Context, addr string, tlsConfig *tls.Config, protocol s
 	return encrypted, nil
 }
 
-// A question is asked about one device and may be answered from the cache, or about another device each time, and may not.
+// A question is about one device, and may be answered from the cache. Or it is about a new device each time, and may not.
 type question struct {
 	iccid string
-	fresh *devices // nil for the one device
+	fresh *devices // nil for the question about one device
 }
 
-// devices are numbers that were not asked about before.
+// devices makes ICCIDs that were not asked about before.
 type devices struct{ last atomic.Int64 }
 
 func (d *devices) next() string { return fmt.Sprintf("898810%013d", d.last.Add(1)) }
 
-// device is the one to ask about now.
+// device is the device to ask about now.
 func (q question) device() string {
 	if q.fresh != nil {
 		return q.fresh.next()
@@ -118,7 +118,7 @@ func (q question) device() string {
 	return q.iccid
 }
 
-// message is the request over gRPC.
+// message is the marshalled request over gRPC.
 func (q question) message() ([]byte, error) {
 	req := &usagev1.GetDeviceUsageInZoneRequest{Iccid: q.device()}
 	if q.fresh != nil {
@@ -127,7 +127,7 @@ func (q question) message() ([]byte, error) {
 	return proto.Marshal(req)
 }
 
-// path is the request over REST.
+// path is the path of the request over REST.
 func (q question) path() string {
 	path := "/v1/devices/" + q.device() + "/usageInZone"
 	if q.fresh != nil {

@@ -17,7 +17,7 @@ import (
 
 const echoRole = "echo"
 
-// An echo is the least that a gRPC server can do: its one answer is made before the first call.
+// An echo does the least that a gRPC server can do: it always gives the same answer, which was made before the first call.
 type echo struct {
 	usagev1.UnimplementedUsageServiceServer
 	answer *usagev1.GetDeviceUsageInZoneResponse
@@ -66,7 +66,7 @@ func runEcho(ctx context.Context, args []string) error {
 	return server.Serve(listener)
 }
 
-// readAnswer reads what the service answered.
+// readAnswer reads an answer of the service from a file, and returns its bytes and its message.
 func readAnswer(file string) ([]byte, *usagev1.GetDeviceUsageInZoneResponse, error) {
 	answer, err := os.ReadFile(file)
 	if err != nil {

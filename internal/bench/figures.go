@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// figures are those of one side, in one round or as the medians of all.
+// figures are the figures of one side, of one round or as the medians of all rounds.
 type figures struct {
 	RPS       float64 `json:"rps"`
 	P50       float64 `json:"p50Micros"`
 	P99       float64 `json:"p99Micros"`
-	CPU       float64 `json:"cpuMicrosPerCall"` // of the server; 0 where there is none
-	PeakBytes int64   `json:"peakBytes"`        // of the server since its start
+	CPU       float64 `json:"cpuMicrosPerCall"` // the server's; 0 without a server
+	PeakBytes int64   `json:"peakBytes"`        // the server's since its start
 }
 
-// newFigures are those of a load, for which the server used so much CPU time.
+// newFigures makes the figures of a load, for which the server used this CPU time.
 func newFigures(l load, cpu time.Duration) figures {
 	calls := float64(len(l.took))
 	return figures{
@@ -25,7 +25,7 @@ func newFigures(l load, cpu time.Duration) figures {
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-// quantile is the least time that so great a share of the sorted times does not exceed; 0 of none.
+// quantile is the least time that this share of the sorted times does not exceed; 0 without any times.
 func quantile(sorted []time.Duration, share float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0
@@ -34,7 +34,7 @@ func quantile(sorted []time.Duration, share float64) time.Duration {
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// median is the middle of the numbers, or of the two in the middle; 0 of none.
+// median is the middle number, or the mean of the two in the middle; 0 without any numbers.
 func median(numbers []float64) float64 {
 	if len(numbers) == 0 {
 		return 0
@@ -47,20 +47,20 @@ func median(numbers []float64) float64 {
 	return sorted[middle]
 }
 
-// A pair is one round.
+// A pair holds the figures of one round.
 type pair struct {
 	Service   figures `json:"service"`
 	Reference figures `json:"reference"`
 }
 
-// A ratio is the service's figure by the reference's: the median of the pairs, and between what they lie.
+// A ratio is the service's figure divided by the reference's: the median of all pairs, the least and the greatest.
 type ratio struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 }
 
-// ratioOf leaves out pairs whose reference has no such figure; without any pair it is all 0.
+// ratioOf computes the ratio of a figure. It leaves out pairs whose reference does not have the figure; without any pair all is 0.
 func ratioOf(pairs []pair, get func(figures) float64) ratio {
 	var ratios []float64
 	for _, p := range pairs {
@@ -74,7 +74,7 @@ func ratioOf(pairs []pair, get func(figures) float64) ratio {
 	return ratio{median(ratios), slices.Min(ratios), slices.Max(ratios)}
 }
 
-// ratiosOf are all that there are, by figure.
+// ratiosOf computes the ratios of all figures, by the name of the figure.
 func ratiosOf(pairs []pair) map[string]ratio {
 	all := map[string]ratio{}
 	for name, get := range map[string]func(figures) float64{
@@ -90,7 +90,7 @@ func ratiosOf(pairs []pair) map[string]ratio {
 	return all
 }
 
-// medians are those of one side.
+// medians computes the medians of one side's figures, and the maximum of its memory.
 func medians(pairs []pair, side func(pair) figures) figures {
 	of := func(get func(figures) float64) float64 {
 		var all []float64
@@ -110,7 +110,7 @@ func medians(pairs []pair, side func(pair) figures) figures {
 	return m
 }
 
-// met reports whether the ratio is as the goal wants it.
+// met reports whether the ratios meet the goal.
 func (g goal) met(ratios map[string]ratio) bool {
 	r, known := ratios[g.Figure]
 	if g.AtLeast {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// maxConnections is how many connections the callers of gRPC share.
+// maxConnections is the most connections that the callers over gRPC share.
 const maxConnections = 4
 
-// newGRPCCrowd is callers who share a few connections.
+// newGRPCCrowd makes callers that share a few connections.
 func newGRPCCrowd(ctx context.Context, addr string, tlsConfig *tls.Config, callers int, q question) (*crowd, error) {
 	request, err := q.request()
 	if err != nil {
@@ -31,15 +31,15 @@ func newGRPCCrowd(ctx context.Context, addr string, tlsConfig *tls.Config, calle
 	return c, nil
 }
 
-// A party is the callers of one connection, with a call each. One goroutine does the work of all of them.
+// A party is the callers on one connection, each with one call at a time. One goroutine does the work of all of them.
 type party struct {
 	*link
 	callers  int
 	question question
-	request  []byte // the question as it is sent, where it is always the same
+	request  []byte // the bytes of the question, if they are always the same
 }
 
-// repeat has all callers ask until the end.
+// repeat lets all callers ask until the end.
 func (p party) repeat(ctx context.Context, end time.Time) ([]time.Duration, error) {
 	took := make([]time.Duration, 0, p.callers*usualCalls)
 	for range p.callers {
@@ -68,7 +68,7 @@ func (p party) repeat(ctx context.Context, end time.Time) ([]time.Duration, erro
 	return took, p.write.Flush()
 }
 
-// ask has the link send the question when it is next read from.
+// ask adds the question to what the link sends before its next read.
 func (p party) ask(c *call) (err error) {
 	request := p.request
 	if p.question.fresh != nil {
@@ -79,7 +79,7 @@ func (p party) ask(c *call) (err error) {
 	return p.send(c, request)
 }
 
-// request is the question over gRPC: its message after messagePrefix.
+// request is the question as gRPC sends it: a prefix of messagePrefix bytes, and the message.
 func (q question) request() ([]byte, error) {
 	message, err := q.message()
 	request := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))

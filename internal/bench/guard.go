@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A baseline is what the ratios were when it was written, by row.
+// A baseline holds the ratios of an earlier measurement, by row.
 type baseline map[string]known
 
 type known struct {
@@ -20,10 +20,10 @@ type known struct {
 	CPU float64 `json:"cpu"`
 }
 
-// farWorse is by how much a ratio may be worse than the baseline's: one short round on a busy machine tells no less.
+// farWorse is the factor by which a ratio may be worse than in the baseline: one short round on a busy machine is not more precise.
 const farWorse = 2
 
-// guard measures two rows for a moment, and fails when one is far worse than in the file.
+// guard measures two rows for a moment, and fails if one of them is far worse than in the file.
 func (s *stage) guard(ctx context.Context, file string, out io.Writer) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *stage) guard(ctx context.Context, file string, out io.Writer) error {
 	return errors.Join(all...)
 }
 
-// check fails when the cell is far worse than what is known.
+// check fails if the cell is far worse than the known ratios.
 func (k known) check(c cell) error {
 	rps, cpu := c.Ratios[figureRPS].Median, c.Ratios[figureCPU].Median
 	if rps < k.RPS/farWorse {
@@ -64,7 +64,7 @@ func (k known) check(c cell) error {
 	return nil
 }
 
-// writeBaseline measures these rows in full.
+// writeBaseline measures the rows of the guard with all rounds, and writes the baseline.
 func (s *stage) writeBaseline(ctx context.Context, o options, out io.Writer) error {
 	base := baseline{}
 	for _, name := range []string{guardGRPC, guardREST} {
@@ -88,5 +88,5 @@ func (s *stage) measureNamed(ctx context.Context, name string, rounds int, d tim
 	return s.measure(ctx, rows[i], goalCallers, rounds, d)
 }
 
-// hundredths is the number to two digits: more of them would be noise.
+// hundredths rounds the number to two decimals: more would be noise.
 func hundredths(n float64) float64 { return math.Round(n*100) / 100 }

@@ -17,16 +17,16 @@ import (
 	"time"
 )
 
-// token is that of the one caller who may ask in the rows with TLS.
+// token is the token of the only caller that may ask in the rows with TLS.
 const token = "token-of-bench"
 
-// An identity is the certificate of all servers with TLS, and the service's file of callers.
+// An identity holds the certificate of all servers with TLS, and the service's file of callers.
 type identity struct {
-	cert, key, callers string // files
+	cert, key, callers string // paths of files
 	client             *tls.Config
 }
 
-// newIdentity makes one in the folder.
+// newIdentity makes an identity, with its files in the folder.
 func newIdentity(dir string) (*identity, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

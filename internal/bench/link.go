@@ -21,43 +21,44 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// A link is an HTTP/2 connection with gRPC's calls under way. It is written by hand because grpc-go's client costs more than
-// its server. One goroutine uses it.
+// A link is an HTTP/2 connection with gRPC calls under way. It is written by hand because grpc-go's client costs more than its
+// server. Only one goroutine uses it.
 type link struct {
 	conn    net.Conn
 	write   *bufio.Writer
 	framer  *http2.Framer
 	decoder *hpack.Decoder
-	// The first call tells its headers, which puts them all into HPACK's table; the others have the same, and point there.
+	// headers are those of the first call, which put all of them into HPACK's table. pointers are the same headers for all other
+	// calls: they point into the table.
 	headers, pointers []byte
-	stream            uint32           // of the last call
+	stream            uint32           // the stream of the last call
 	open              map[uint32]*call // by stream
-	taken             uint32           // bytes that came since the connection's window was last filled up
-	trailers          trailers         // as far as they were read
+	taken             uint32           // bytes received since the connection's window was last refilled
+	trailers          trailers         // as far as they have been read
 }
 
-// A call is under way, or was answered.
+// A call is under way or answered.
 type call struct {
 	begin    time.Time
 	received int // bytes of the answer
 }
 
-// trailers are what the server says after an answer, or in its place.
+// trailers are what the server sends after an answer, or in place of one.
 type trailers struct{ status, message string }
 
-// messagePrefix is how many bytes come before a message: whether it is compressed, and its length.
+// messagePrefix is the number of bytes before a message, which say whether it is compressed, and its length.
 const messagePrefix = 5
 
 const (
-	// window is how much the server may send before it is told that there is room: more than it ever has under way.
+	// window is how many bytes the server may send before the link grants more: more than it ever has under way.
 	window = 16 << 20
-	// usualWindow is what a connection has before it is told otherwise.
+	// usualWindow is HTTP/2's default for the window of a connection.
 	usualWindow = 1<<16 - 1
-	// usualTable is how large HPACK's table is before it is told otherwise.
+	// usualTable is the default size of HPACK's table.
 	usualTable = 4 << 10
 )
 
-// openLink connects, and says how HTTP/2 is to be spoken. What the server says to that is read with the first answer.
+// openLink connects, and sends its settings of HTTP/2. The server's reply to them is read with the first answer.
 func openLink(ctx context.Context, addr string, tlsConfig *tls.Config) (*link, error) {
 	conn, err := connect(ctx, addr, tlsConfig, http2.NextProtoTLS)
 	if err != nil {
@@ -80,7 +81,7 @@ func openLink(ctx context.Context, addr string, tlsConfig *tls.Config) (*link, e
 	return l, nil
 }
 
-// grpcHeaders are those of a grpc-go client, as the first call of a connection encodes them, and as all others do.
+// grpcHeaders encodes the headers of a grpc-go client, for the first call of a connection and for all others.
 func grpcHeaders(addr string, secure bool) (first, others []byte) {
 	fields := []hpack.HeaderField{
 		{Name: ":method", Value: "POST"},
@@ -100,15 +101,15 @@ func grpcHeaders(addr string, secure bool) (first, others []byte) {
 	encode := func() []byte {
 		block.Reset()
 		for _, field := range fields {
-			_ = encoder.WriteField(field) // the buffer takes all
+			_ = encoder.WriteField(field) // a buffer takes everything
 		}
 		return bytes.Clone(block.Bytes())
 	}
 	return encode(), encode()
 }
 
-// flushing reads from a link's connection, and first sends what is to be sent: who waits for answers must have asked. As
-// long as there are answers in the buffer nothing is sent, so that many calls share a packet.
+// flushing reads from a link's connection, and before that sends what is waiting to be sent: answers come only to questions that
+// were sent. As long as there are answers in the buffer nothing is sent, so that many calls share a packet.
 type flushing struct{ *link }
 
 // Read implements io.Reader.
@@ -119,9 +120,9 @@ func (f flushing) Read(p []byte) (int, error) {
 	return f.conn.Read(p)
 }
 
-// send has a call sent when the link next waits. Requests are so small that the server always has room for them.
+// send adds a call to what is sent when the link next waits. Requests are so small that the server always has room for them.
 func (l *link) send(c *call, request []byte) error {
-	const first, step = 1, 2 // a client's streams are odd
+	const first, step = 1, 2 // the streams of a client have odd numbers
 	block := l.pointers
 	if l.stream == 0 {
 		l.stream, block = first, l.headers
@@ -135,7 +136,7 @@ func (l *link) send(c *call, request []byte) error {
 	return l.framer.WriteData(l.stream, true, request)
 }
 
-// next reads a frame, and returns the call if that ends one. What is not looked at tells of room or of what is to come.
+// next reads a frame, and returns the call if the frame ends one. It ignores frames about windows and priorities.
 func (l *link) next() (*call, error) {
 	frame, err := l.framer.ReadFrame()
 	if err != nil {
@@ -149,7 +150,7 @@ func (l *link) next() (*call, error) {
 	case *http2.SettingsFrame:
 		return nil, l.accept(f)
 	case *http2.PingFrame:
-		return nil, l.framer.WritePing(true, f.Data) // the link itself sends none that this could be the answer to
+		return nil, l.framer.WritePing(true, f.Data) // it cannot be a reply, because the link sends no pings
 	case *http2.RSTStreamFrame:
 		return nil, fmt.Errorf("the server ends a call: %s", f.ErrCode)
 	case *http2.GoAwayFrame:
@@ -158,7 +159,7 @@ func (l *link) next() (*call, error) {
 	return nil, nil
 }
 
-// hear takes the headers before an answer, or the trailers after it, and then returns its call.
+// hear handles the headers before an answer, or the trailers after it. After the trailers it returns the call.
 func (l *link) hear(f *http2.HeadersFrame) (*call, error) {
 	l.trailers = trailers{}
 	if _, err := l.decoder.Write(f.HeaderBlockFragment()); err != nil {
@@ -181,7 +182,7 @@ func (l *link) hear(f *http2.HeadersFrame) (*call, error) {
 	return c, nil
 }
 
-// notice takes one header.
+// notice handles one header.
 func (l *link) notice(field hpack.HeaderField) {
 	switch field.Name {
 	case "grpc-status":
@@ -191,7 +192,7 @@ func (l *link) notice(field hpack.HeaderField) {
 	}
 }
 
-// err is the call's; nil when it succeeded.
+// err is the error of the call; nil if the call succeeded.
 func (t trailers) err() error {
 	if t.status == "0" {
 		return nil
@@ -207,7 +208,7 @@ func (t trailers) err() error {
 	return status.Error(codes.Code(code), message)
 }
 
-// receive counts an answer's bytes, and makes room for as many again.
+// receive counts the bytes of an answer, and from time to time grants the server as many again.
 func (l *link) receive(f *http2.DataFrame) error {
 	c := l.open[f.StreamID]
 	if c == nil || f.StreamEnded() {
@@ -223,7 +224,7 @@ func (l *link) receive(f *http2.DataFrame) error {
 	return l.framer.WriteWindowUpdate(0, room)
 }
 
-// accept takes the server's settings.
+// accept handles the server's settings.
 func (l *link) accept(f *http2.SettingsFrame) error {
 	if f.IsAck() {
 		return nil

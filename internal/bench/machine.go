@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// A machine is what the figures depend on.
+// A machine describes the machine and the versions that the figures depend on.
 type machine struct {
 	CPU       string `json:"cpu"`
 	Cores     int    `json:"cores"`
@@ -41,7 +41,7 @@ func thisMachine() (machine, error) {
 	return m, err
 }
 
-// field is the value of the first line "name : value"; empty for none.
+// field is the value in the first line "name : value"; empty if there is no such line.
 func field(text, name string) string {
 	for line := range strings.Lines(text) {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
@@ -51,7 +51,7 @@ func field(text, name string) string {
 	return ""
 }
 
-// String is a line about it.
+// String describes the machine in one line.
 func (m machine) String() string {
 	return fmt.Sprintf("%s, %d cores, %d MiB, %s, %s, grpc-go %s", m.CPU, m.Cores, m.MemoryMiB, m.Kernel, m.Go, m.GRPC)
 }

@@ -1,8 +1,8 @@
-// Command bench measures zoneusage against references on the same machine: with one load generator, in turns, so that what
-// the machine does meanwhile meets both. What counts is the ratio of the two, pair by pair. `make bench` runs it, on Linux.
+// Command bench measures zoneusage against references on the same machine. One load generator asks both in turns, so that whatever
+// else the machine does affects both. What counts is the ratio of the two, pair by pair. `make bench` runs it, on Linux.
 //
-// It builds zoneusage and runs it with logs, metrics and traces on; the references are roles of this program itself, each a
-// process of its own.
+// It builds zoneusage and runs it with logs, metrics and traces on. The references are roles of this program, each in a process of
+// its own.
 package main
 
 import (
@@ -26,7 +26,7 @@ var roles = map[string]func(ctx context.Context, args []string) error{
 	plainRole:    runPlain,
 }
 
-// options are what the command line says.
+// options are the options of the command line.
 type options struct {
 	rows     *regexp.Regexp
 	rounds   int
@@ -101,7 +101,7 @@ func parseOptions(args []string) (options, error) {
 	return o, err
 }
 
-// commandLine is how a shell would run this again.
+// commandLine is the shell command that runs this again.
 func commandLine(args []string) string {
 	line := "go run ./internal/bench"
 	for _, arg := range args {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A cell is what was measured of one row with a number of callers.
+// A cell holds what was measured for one row with one number of callers.
 type cell struct {
 	Row           string           `json:"row"`
 	ReferenceName string           `json:"referenceName"`
@@ -31,13 +31,13 @@ func newCell(r row, callers int, pairs []pair) cell {
 	return c
 }
 
-// A side is who is asked, and those who ask.
+// A side is a server and the crowd that asks it.
 type side struct {
-	server *server // nil where there is none
+	server *server // nil for a crowd that asks the upstream itself
 	crowd  *crowd
 }
 
-// measure has all servers started anew, so that the memory they had is this cell's.
+// measure measures a cell. It starts all servers anew, so that their peak memory belongs to this cell.
 func (s *stage) measure(ctx context.Context, r row, callers, rounds int, d time.Duration) (c cell, err error) {
 	defer func() {
 		if err != nil {
@@ -54,7 +54,7 @@ func (s *stage) measure(ctx context.Context, r row, callers, rounds int, d time.
 		service := func() (err error) { pairs[i].Service, err = set.service.measure(ctx, s.warmup, d); return err }
 		reference := func() (err error) { pairs[i].Reference, err = set.reference.measure(ctx, s.warmup, d); return err }
 		first, second := service, reference
-		if i%2 == 1 { // who comes second finds a warmer machine
+		if i%2 == 1 { // the order changes, because the second side finds a warmer machine
 			first, second = reference, service
 		}
 		if err := first(); err != nil {
@@ -67,7 +67,7 @@ func (s *stage) measure(ctx context.Context, r row, callers, rounds int, d time.
 	return newCell(r, callers, pairs), nil
 }
 
-// measure counts what the server uses in that time alone.
+// measure runs the crowd, and counts the CPU time that the server uses after the warm-up.
 func (s side) measure(ctx context.Context, warmup, d time.Duration) (figures, error) {
 	if _, err := s.crowd.run(ctx, warmup); err != nil {
 		return figures{}, err

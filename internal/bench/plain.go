@@ -15,8 +15,8 @@ import (
 
 const plainRole = "http"
 
-// The answer as people write it who write a REST service by hand; its JSON is that of the service. Its times are texts
-// already, which spares this reference some work.
+// The answer as structs, the way people write a REST service by hand. Its JSON is the same as the service's. Its times are texts
+// already, which saves this reference some work.
 type (
 	plainUsage struct {
 		ICCID     string       `json:"iccid"`
@@ -63,13 +63,12 @@ func newPlainUsage(m *usagev1.GetDeviceUsageInZoneResponse) *plainUsage {
 	return u
 }
 
-// newPlainCounts reads the fields themselves: a getter makes 0 of what is unset.
+// newPlainCounts reads the fields themselves, because the getters return 0 for unset fields.
 func newPlainCounts(m *usagev1.Usage) *plainCounts {
 	return &plainCounts{Data: m.DataBytes, VoiceMT: m.VoiceMtSeconds, VoiceMO: m.VoiceMoSeconds, SMSMT: m.SmsMtMessages, SMSMO: m.SmsMoMessages}
 }
 
-// timeText is the time as protobuf's JSON writes it: with three digits below the second where there are any. The upstream
-// has no finer ones.
+// timeText is the time as in protobuf's JSON: with no digits below the second or with three. The upstream's times are never finer.
 func timeText(t *timestamppb.Timestamp) string {
 	if t.GetNanos() == 0 {
 		return t.AsTime().Format(time.RFC3339)
@@ -92,7 +91,7 @@ func runPlain(ctx context.Context, args []string) error {
 	return serveHTTP(ctx, newPlainUsage(message), secure)
 }
 
-// ServeHTTP implements http.Handler. It encodes the answer every time.
+// ServeHTTP implements http.Handler. It encodes the answer for every request.
 func (u *plainUsage) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	body, err := json.Marshal(u)
 	if err != nil {
@@ -101,5 +100,5 @@ func (u *plainUsage) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body) // fails when the caller left
+	_, _ = w.Write(body) // fails if the caller has left
 }

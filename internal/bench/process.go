@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// patience is how long anything may take that has to come soon.
+// patience is how long to wait for anything that should come soon.
 const patience = 30 * time.Second
 
 // A process is a running server.
@@ -21,8 +21,8 @@ type process struct {
 	exited chan struct{}
 }
 
-// start starts a server, with the environment given beside this one's, and waits for the line of its output that find
-// takes; all that comes later is read and dropped. The server ends with ctx, or with stop.
+// start starts a server, with env added to this process's environment, and waits for a line of its output that find accepts. It
+// reads and drops all later output. The server ends with ctx, or with stop.
 func start(ctx context.Context, cmd *exec.Cmd, env []string, output io.Reader, find func(line string) bool) (*process, error) {
 	cmd.Env = append(ownEnvironment(), env...)
 	if err := cmd.Start(); err != nil {
@@ -36,9 +36,9 @@ func start(ctx context.Context, cmd *exec.Cmd, env []string, output io.Reader, f
 		lines := bufio.NewReader(output)
 		if findLine(lines, &said, find) {
 			close(found)
-			_, _ = io.Copy(io.Discard, lines) // it ends with the process
+			_, _ = io.Copy(io.Discard, lines) // until the process ends
 		}
-		_ = cmd.Wait() // it was killed, or said why it ends
+		_ = cmd.Wait() // the process was killed, or its output says why it ended
 	}()
 	late := time.NewTimer(patience)
 	defer late.Stop()
@@ -64,13 +64,13 @@ func findLine(lines *bufio.Reader, said *strings.Builder, find func(line string)
 	}
 }
 
-// stop ends the process without a word, and waits until it has ended.
+// stop kills the process, and waits until it has ended.
 func (p *process) stop() {
-	_ = p.cmd.Process.Kill() // fails when it has ended
+	_ = p.cmd.Process.Kill() // fails if the process has ended already
 	<-p.exited
 }
 
-// ownEnvironment is this process's, without what would change how the servers run.
+// ownEnvironment is this process's environment, without variables that would change how the servers run.
 func ownEnvironment() []string {
 	var env []string
 	for _, variable := range os.Environ() {
@@ -84,7 +84,7 @@ func ownEnvironment() []string {
 	return env
 }
 
-// startRole starts this program in a role, and returns the address that it serves.
+// startRole starts this program in a role, and returns the address on which the role serves.
 func startRole(ctx context.Context, self string, env []string, args ...string) (*process, string, error) {
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Stderr = os.Stderr
@@ -115,5 +115,5 @@ func (p *process) peakMemory() (int64, error) {
 	return 0, fmt.Errorf("process %d has no VmHWM: has it ended?", p.cmd.Process.Pid)
 }
 
-// cpuTime is what the process has used so far.
+// cpuTime is the CPU time that the process has used so far.
 func (p *process) cpuTime() (time.Duration, error) { return cpuTime(p.cmd.Process.Pid) }

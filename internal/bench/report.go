@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// String is a cell's line, as the bench goes on.
+// String is the line of a cell, which is printed as soon as it is measured.
 func (c cell) String() string {
 	line := fmt.Sprintf("%-27s %3d callers  service %s  reference %s ", c.Row, c.Callers, c.Service, c.Reference)
 	for _, figure := range []string{figureRPS, figureCPU, figureP50, figureP99} {
@@ -19,7 +19,7 @@ func (c cell) String() string {
 	return line
 }
 
-// String is a side's part of the line.
+// String is one side's part of the line.
 func (f figures) String() string {
 	text := fmt.Sprintf("%6.0f/s, p50 %s, p99 %s", f.RPS, latency(f.P50), latency(f.P99))
 	if f.CPU > 0 {
@@ -28,10 +28,10 @@ func (f figures) String() string {
 	return text
 }
 
-// String is the ratio with its spread.
+// String is the median of the ratio, with the least and the greatest.
 func (r ratio) String() string { return fmt.Sprintf("%.2f (%.2f–%.2f)", r.Median, r.Min, r.Max) }
 
-// String is the goal as it is written.
+// String is the goal as the report shows it.
 func (g goal) String() string {
 	sign := "≤"
 	if g.AtLeast {
@@ -47,7 +47,7 @@ func verdict(met bool) string {
 	return "not met"
 }
 
-// latency is a time, given in microseconds.
+// latency formats a time, which is given in microseconds.
 func latency(micros float64) string {
 	if micros < 1000 {
 		return fmt.Sprintf("%.0f µs", micros)
@@ -55,7 +55,7 @@ func latency(micros float64) string {
 	return fmt.Sprintf("%.2f ms", micros/1000)
 }
 
-// markdown is the page of the report.
+// markdown is the report as a page.
 func (r report) markdown() string {
 	var page strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&page, format+"\n", args...) }
@@ -71,7 +71,7 @@ func (r report) markdown() string {
 	return page.String()
 }
 
-// sayInShort says what a kept answer costs.
+// sayInShort says what an answer from the cache costs.
 func (r report) sayInShort(say func(string, ...any)) {
 	for _, c := range r.Cells {
 		if c.Callers == goalCallers && (c.Row == guardGRPC || c.Row == guardREST) {
@@ -81,7 +81,7 @@ func (r report) sayInShort(say func(string, ...any)) {
 	}
 }
 
-// explain says what was done.
+// explain says how the figures were measured.
 func (r report) explain(say func(string, ...any)) {
 	say("The load generator runs on the same machine, and each of its callers asks again as soon as it has its answer. Callers over REST have a")
 	say("connection each, those over gRPC share at most %d; both are written by hand, for the usual clients cost more than the servers. A row", maxConnections)
@@ -96,7 +96,7 @@ func (r report) explain(say func(string, ...any)) {
 	say("reference against itself: a difference as small says nothing.\n")
 }
 
-// sayGoals is the table of what was to be reached.
+// sayGoals writes the table of the goals.
 func (r report) sayGoals(say func(string, ...any)) {
 	say("## Goals\n")
 	say("| row | callers | against | goal | measured | |")
@@ -111,7 +111,7 @@ func (r report) sayGoals(say func(string, ...any)) {
 	}
 }
 
-// sayFigures is the table of all that was measured: the service's figure, and the reference's after it.
+// sayFigures writes the table of everything that was measured: each figure of the service, and after it the reference's.
 func (r report) sayFigures(say func(string, ...any)) {
 	say("\n## Figures\n")
 	say("Each is the service's / the reference's.\n")

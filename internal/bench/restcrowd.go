@@ -13,13 +13,13 @@ import (
 	"strconv"
 )
 
-// A wire is one caller's HTTP/1.1 connection. It is written by hand because net/http's client costs more than many servers.
+// A wire is the HTTP/1.1 connection of one caller. It is written by hand because net/http's client costs more than many servers.
 type wire struct {
 	conn net.Conn
 	read *bufio.Reader
 }
 
-// newRESTCrowd is callers with a connection each.
+// newRESTCrowd makes callers that have a connection each.
 func newRESTCrowd(ctx context.Context, addr string, tlsConfig *tls.Config, callers int, q question) (*crowd, error) {
 	c := &crowd{}
 	for range callers {
@@ -67,14 +67,14 @@ func (w *wire) ask(request []byte) error {
 		return err
 	}
 	if status != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(w.read, int64(length))) // its words are all that can be told
+		body, _ := io.ReadAll(io.LimitReader(w.read, int64(length))) // for the error, as far as it can be read
 		return fmt.Errorf("HTTP status %d: %s", status, body)
 	}
 	_, err = w.read.Discard(length)
 	return err
 }
 
-// readHead reads an answer up to its body, whose length must be told.
+// readHead reads an answer up to its body. The header must give the length of the body.
 func readHead(r *bufio.Reader) (status, length int, err error) {
 	line, err := r.ReadSlice('\n')
 	if err != nil {

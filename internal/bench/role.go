@@ -10,10 +10,10 @@ import (
 	"os"
 )
 
-// anywhere is a free port of this machine alone.
+// anywhere is an address with a free port, which only this machine can reach.
 const anywhere = "127.0.0.1:0"
 
-// tlsFlags are those of a reference with TLS.
+// tlsFlags are the flags of a reference with TLS.
 type tlsFlags struct{ cert, key string }
 
 func (f *tlsFlags) register(flags *flag.FlagSet) {
@@ -21,7 +21,7 @@ func (f *tlsFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.key, "key", "", "the file of its key")
 }
 
-// announce listens on a free port, and tells it to who started the role.
+// announce listens on a free port, and prints the address for the process that started the role.
 func announce(ctx context.Context) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", anywhere)
 	if err != nil {
@@ -31,7 +31,7 @@ func announce(ctx context.Context) (net.Listener, error) {
 	return listener, err
 }
 
-// serveHTTP serves as net/http does by default, until ctx ends.
+// serveHTTP serves with net/http's defaults until ctx ends.
 func serveHTTP(ctx context.Context, handler http.Handler, secure tlsFlags) error {
 	listener, err := announce(ctx)
 	if err != nil {

@@ -2,7 +2,7 @@ package main
 
 import "slices"
 
-// A door is one of the service's two.
+// A door is one of the two doors of the service.
 type door string
 
 const (
@@ -14,22 +14,22 @@ const (
 type row struct {
 	name      string
 	door      door
-	iccid     string // of the one device that is asked about; empty: a new one each time, and its answer is not kept
-	asShipped bool   // nothing is set for the runtime; else the same for both
+	iccid     string // the device to ask about; empty: a new device each time, whose answer is not kept
+	asShipped bool   // the Go runtime has its defaults; otherwise both sides have the same settings
 	tls       bool
 	raw       bool // the reference marshals nothing
 	noise     bool // the reference is compared with itself
 	callers   []int
-	goals     []goal // for the callers of goalCallers
+	goals     []goal // for goalCallers callers, if there are several numbers of callers
 }
 
-// goalCallers is for how many callers a row with several has goals.
+// goalCallers is the number of callers for which a row with several numbers of callers has goals.
 const goalCallers = 64
 
-// A goal bounds a ratio, of the service to the reference.
+// A goal bounds the ratio of the service to the reference.
 type goal struct {
 	Figure  string  `json:"figure"`
-	AtLeast bool    `json:"atLeast"` // else at most
+	AtLeast bool    `json:"atLeast"` // otherwise at most
 	Bound   float64 `json:"bound"`
 }
 
@@ -46,10 +46,10 @@ func rpsAndCPU(rps, cpu float64) []goal {
 	return []goal{{figureRPS, true, rps}, {figureCPU, false, cpu}}
 }
 
-// The rows that the guard looks at.
+// The rows that the guard measures.
 const guardGRPC, guardREST = "gRPC small, equal settings", "REST small, equal settings"
 
-// allRows are in the order of the report.
+// allRows are all rows, in the order of the report.
 func allRows() []row {
 	many, one, few := []int{1, 16, goalCallers, 256}, []int{goalCallers}, []int{16}
 	uncached := []goal{{figureP50, false, 1.03}, {figureP99, false, 1.10}}
@@ -74,7 +74,7 @@ func allRows() []row {
 // direct reports whether the reference is the upstream itself, called without any service.
 func (r row) direct() bool { return r.iccid == "" }
 
-// environment is that of the runtime, for both sides.
+// environment holds the variables for the Go runtime of both sides.
 func (r row) environment() []string {
 	if r.asShipped {
 		return nil
@@ -82,7 +82,7 @@ func (r row) environment() []string {
 	return []string{"GOGC=" + equalGOGC}
 }
 
-// goalsFor are the goals for so many callers.
+// goalsFor are the goals for this number of callers.
 func (r row) goalsFor(callers int) []goal {
 	if len(r.callers) > 1 && callers != goalCallers {
 		return nil

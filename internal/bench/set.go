@@ -8,20 +8,20 @@ import (
 	"path/filepath"
 )
 
-// A set is the servers and callers of one cell.
+// A set holds the servers and callers of one cell.
 type set struct {
 	service, reference side
 	closes             []func()
 }
 
-// close ends the callers before the servers.
+// close ends the servers and callers in the reverse order of their start.
 func (t *set) close() {
 	for i := len(t.closes) - 1; i >= 0; i-- {
 		t.closes[i]()
 	}
 }
 
-// open starts the servers of a cell, and has the callers connect.
+// open starts the servers of a cell, and connects the callers.
 func (s *stage) open(ctx context.Context, r row, callers int) (t *set, err error) {
 	t = &set{}
 	defer func() {
@@ -50,7 +50,8 @@ func (s *stage) open(ctx context.Context, r row, callers int) (t *set, err error
 	return t, s.gather(ctx, t, r, callers, upstreamAddr)
 }
 
-// openReferences has the service's answer sent by the reference, and makes sure that it does.
+// openReferences starts the reference with the service's answer, and makes sure that both answer the same. For a row that shows the
+// noise, it replaces the service by another reference.
 func (s *stage) openReferences(ctx context.Context, t *set, r row) error {
 	tlsConfig := s.tlsConfig(r)
 	answer, err := fetchMessage(ctx, t.service.server.grpc, tlsConfig, r.iccid)
@@ -75,7 +76,7 @@ func (s *stage) openReferences(ctx context.Context, t *set, r row) error {
 	return nil
 }
 
-// gather has the callers connect to both sides.
+// gather connects the callers to both sides.
 func (s *stage) gather(ctx context.Context, t *set, r row, callers int, upstreamAddr string) (err error) {
 	if r.direct() {
 		q := question{fresh: &devices{}}
@@ -99,7 +100,7 @@ func (s *stage) gather(ctx context.Context, t *set, r row, callers int, upstream
 	return err
 }
 
-// tlsConfig is what the callers of a row need; nil where there is no TLS.
+// tlsConfig is the configuration of the callers of a row; nil without TLS.
 func (s *stage) tlsConfig(r row) *tls.Config {
 	if r.tls {
 		return s.identity.client

@@ -16,28 +16,28 @@ import (
 	"time"
 )
 
-// equalGOGC is the garbage collector's setting of both sides where their settings are equal.
+// equalGOGC is GOGC for both sides in rows with equal settings.
 const equalGOGC = "400"
 
-// streamWorkers is how many goroutines the service keeps to handle calls. A bare server has none; a reference that stands for the
-// service without what it does has as many.
+// streamWorkers is the number of goroutines that the service keeps to handle calls. A bare server has none, but the reference that
+// sends prepared bytes has as many, because it stands for the service without its work.
 const streamWorkers = 64
 
-// generatorGOGC has the load generator collect its garbage seldom: it shares the cores with those whom it measures.
+// generatorGOGC lets the load generator collect its garbage seldom, because it shares the cores with the servers that it measures.
 const generatorGOGC = 800
 
-// upstreamLatency is what a call of Control Center takes in the rows without kept answers.
+// upstreamLatency is how long a call of Control Center takes in the rows without kept answers.
 const upstreamLatency = 20 * time.Millisecond
 
-// A stage has what all rows need.
+// A stage holds what all rows need.
 type stage struct {
 	dir, binary, self string
 	identity          *identity
 	spans             *sink
-	warmup            time.Duration // for how long each side is asked before its figures count
+	warmup            time.Duration // how long each side is asked before its figures count
 }
 
-// openStage builds zoneusage, unless there is a binary.
+// openStage makes a stage. It builds zoneusage unless a binary is given.
 func openStage(ctx context.Context, binary string) (*stage, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -64,7 +64,7 @@ func openStage(ctx context.Context, binary string) (*stage, error) {
 
 func (s *stage) close() {
 	s.spans.close()
-	_ = os.RemoveAll(s.dir) // what is left is temporary
+	_ = os.RemoveAll(s.dir) // anything left is in a folder for temporary files
 }
 
 func buildService(ctx context.Context, binary string) error {
@@ -76,7 +76,7 @@ func buildService(ctx context.Context, binary string) error {
 	return nil
 }
 
-// A server is a process and the doors that it has.
+// A server is a process and the addresses of its doors.
 type server struct {
 	*process
 	grpc, http string
@@ -89,7 +89,7 @@ func (s *server) addr(d door) string {
 	return s.http
 }
 
-// startService starts the service of a row in front of an upstream, with all that an operator would have on.
+// startService starts the service of a row in front of an upstream, with everything on that an operator would have on.
 func (s *stage) startService(ctx context.Context, r row, upstreamAddr string) (*server, error) {
 	args := []string{"serve", "--control-center-url=http://" + upstreamAddr, "--username=" + upstreamUser,
 		"--calls-in-flight=256", "--calls-per-second=1000000", "--call-timeout=10s"}
@@ -100,7 +100,7 @@ func (s *stage) startService(ctx context.Context, r row, upstreamAddr string) (*
 		"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.01"), args...)
 }
 
-// serve starts a zoneusage on free ports. Its log is read to the end, as the machinery around it would.
+// serve starts zoneusage on free ports, and reads its log to the end, as an operator's log collector would.
 func (s *stage) serve(ctx context.Context, env []string, args ...string) (*server, error) {
 	cmd := exec.CommandContext(ctx, s.binary, append(args, "--grpc-addr="+anywhere, "--http-addr="+anywhere, "--admin-addr="+anywhere)...)
 	output, err := cmd.StderrPipe()
@@ -118,7 +118,7 @@ func (s *stage) serve(ctx context.Context, env []string, args ...string) (*serve
 	return &server{p, said.GRPC, said.HTTP}, err
 }
 
-// startReference starts the server that a row compares the service with; answer is the file of what the service answers.
+// startReference starts the server that a row compares the service with. answer is a file with the service's answer.
 func (s *stage) startReference(ctx context.Context, r row, answer string) (*server, error) {
 	args := []string{plainRole, "-answer=" + answer}
 	if r.door == overGRPC {
@@ -134,7 +134,7 @@ func (s *stage) startReference(ctx context.Context, r row, answer string) (*serv
 	return &server{p, addr, addr}, err
 }
 
-// A sink takes spans, and drops them.
+// A sink accepts spans and drops them.
 type sink struct {
 	listener net.Listener
 	server   *http.Server
@@ -148,11 +148,11 @@ func openSink(ctx context.Context) (*sink, error) {
 	}
 	s := &sink{listener: listener, ended: make(chan struct{})}
 	s.server = &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // fails when the service was stopped
+		_, _ = io.Copy(io.Discard, r.Body) // fails if the service was stopped
 	})}
 	go func() {
 		defer close(s.ended)
-		_ = s.server.Serve(listener) // it says that it was closed
+		_ = s.server.Serve(listener) // the error only says that the server was closed
 	}()
 	return s, nil
 }
@@ -160,6 +160,6 @@ func openSink(ctx context.Context) (*sink, error) {
 func (s *sink) addr() string { return s.listener.Addr().String() }
 
 func (s *sink) close() {
-	_ = s.server.Close() // what it holds is dropped anyway
+	_ = s.server.Close() // spans are dropped anyway
 	<-s.ended
 }

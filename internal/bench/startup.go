@@ -9,10 +9,10 @@ import (
 
 const startUpName = "start to first answer, sandbox mode"
 
-// startUpGoal is the most that it may take.
+// startUpGoal is the longest acceptable time.
 const startUpGoal = 150 * time.Millisecond
 
-// A startUp is how long it takes from the start of the program, with nothing configured, to the first answer over REST.
+// A startUp holds the times from the start of the program, with nothing configured, to the first answer over REST.
 type startUp struct {
 	MedianMillis float64 `json:"medianMillis"`
 	MinMillis    float64 `json:"minMillis"`
@@ -48,7 +48,7 @@ func (s *stage) startOnce(ctx context.Context) (time.Duration, error) {
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// String is the line of the report.
+// String is a line of output about the times.
 func (u *startUp) String() string {
 	return fmt.Sprintf("%s: %.0f ms (%.0f–%.0f), goal at most %.0f ms: %s",
 		startUpName, u.MedianMillis, u.MinMillis, u.MaxMillis, u.GoalMillis, verdict(u.Met))

@@ -14,17 +14,17 @@ import (
 
 const upstreamRole = "upstream"
 
-// The credentials that the upstream takes.
+// The credentials that the upstream accepts.
 const upstreamUser, upstreamKey = "bench", "key-of-bench"
 
-// The devices of the rows with kept answers: the vendor's example, and one that used much.
+// The devices of the rows with kept answers: the vendor's example, and a device with much usage.
 const (
 	smallICCID  = "8988217755520000031"
 	largePrefix = "898839"
 	largeICCID  = largePrefix + "7755520000047"
 )
 
-// How much the large answer has.
+// The size of the large answer.
 const largePlans, largeZones = 10, 20
 
 // smallPlans are the rate plans of the vendor's example.
@@ -113,5 +113,5 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text := []byte(body.before + iccid + body.after)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	_, _ = w.Write(text) // fails when the caller left
+	_, _ = w.Write(text) // fails if the caller has left
 }
