@@ -1,29 +1,29 @@
-# Everything a fresh machine with Go, git, make and a C compiler needs is fetched by these targets.
+# These targets need a machine with Go, git, make and a C compiler. They fetch everything else.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# The tools have a module of their own; `go tool` builds the version it pins.
+# The tools have a module of their own. `go tool` builds the versions that it pins.
 TOOL := go tool -modfile=tools/go.mod
 BUF := $(TOOL) buf
-# In a module apart again: it is needed for a release alone, and takes some minutes to build the first time.
+# In another module, because only a release needs it, and the first build takes some minutes.
 GORELEASER := go tool -modfile=tools/release/go.mod goreleaser
 
 # How long each fuzz target runs in `make test`.
 FUZZTIME ?= 10s
 
-# The tests that log the figures of fair use. Those of a hundred thousand calls are named TestLong.
+# The tests that log the figures of fair use. Tests with a hundred thousand calls are named TestLong.
 FIGURES := Thousand|Half|Flood|ExpectedWait|TheToldWait|Dashboard|ThreeCalls|^TestLong
 
-# The flags of `make bench`; BENCH='-run "REST.*, 64"' measures some rows and writes nothing.
+# The flags of `make bench`. BENCH='-run "REST.*, 64"' measures only some rows and writes nothing.
 BENCH ?= -markdown BENCHMARKS.md
 
-# How long `make soak` asks.
+# How long `make soak` runs.
 SOAK ?= 10m
 
-# What the contract must not break: the last release, or before there is one the last commit. A deliberate break
-# before the first release is `make test BREAKING_AGAINST=`.
+# The contract must not break the last release or, before the first release, the last commit. For a deliberate break before the
+# first release, run `make test BREAKING_AGAINST=`.
 BREAKING_AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse --quiet --verify HEAD~1)
 
 .PHONY: help
@@ -38,7 +38,7 @@ run: ## Serve, on the sandbox unless ZONEUSAGE_… configures a Control Center.
 test: lint proto unit fuzz bench-guard deploy-test openapi-test ## Everything CI runs: linters, contract, tests with the race detector, fuzzing, speed, deploy/, OpenAPI.
 
 .PHONY: unit
-unit: ## The tests alone, with the race detector; those of a hundred thousand calls without it.
+unit: ## Only the tests, with the race detector; tests with a hundred thousand calls run without it.
 	go test -race ./...
 	go test -run '^TestLong' ./jasperclient ./service
 
@@ -47,7 +47,7 @@ trials: ## Do to the real binary what happens to a service: restarts, attacks, h
 	TRIALS=1 go test -v -count=1 -timeout 20m ./internal/trials
 
 .PHONY: soak
-soak: ## Ask the real binary for SOAK (10m), and look whether anything grows (Linux).
+soak: ## Call the real binary for SOAK (10m), and check that nothing grows (Linux).
 	SOAK=$(SOAK) go test -v -count=1 -timeout 0 -run '^TestSoak$$' ./internal/trials
 
 .PHONY: bench
@@ -55,16 +55,16 @@ bench: ## Measure zoneusage against bare servers, and write BENCHMARKS.md (Linux
 	go run ./internal/bench $(BENCH)
 
 .PHONY: bench-guard
-bench-guard: ## Two of its rows for a moment: fails when they are far worse than they were (Linux).
+bench-guard: ## Measure two rows of the benchmark for a moment, and fail if they are far worse than before (Linux).
 	go run ./internal/bench -guard internal/bench/baseline.json
 
 .PHONY: figures
-figures: ## The figures of fair use, in virtual time, and benchmarks.
+figures: ## Print the figures of fair use, in virtual time, and run Go's benchmarks.
 	go test -v -count=1 -run '$(FIGURES)' ./jasperclient ./service | grep -E '^ +[a-z_]+_test.go|^(---|ok|FAIL)'
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz
-fuzz: ## Each fuzz target for FUZZTIME (10s).
+fuzz: ## Run each fuzz target for FUZZTIME (10s).
 	@for package in $$(go list ./...); do \
 		listed=$$(go test -list '^Fuzz' $$package); \
 		for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
@@ -80,7 +80,7 @@ lint: ## Formatting, golangci-lint, tidy modules.
 	$(TOOL) golangci-lint run
 
 .PHONY: proto
-proto: ## The contract: lint, format, no break, and gen/ as buf generates it.
+proto: ## Check the contract: lint, format, no break, and gen/ as buf generates it.
 	$(BUF) lint
 	$(BUF) format -d --exit-code
 	$(if $(BREAKING_AGAINST),$(BUF) breaking --against '.git#ref=$(BREAKING_AGAINST)',@echo 'buf breaking: nothing to compare with')
@@ -98,7 +98,7 @@ build: ## Build bin/zoneusage.
 	CGO_ENABLED=0 go build -trimpath -o bin/zoneusage ./cmd/zoneusage
 
 .PHONY: test-clients
-test-clients: ## Run the clients of examples/, in Go, Python, Node, TypeScript and Ruby, and grpcurl against a started service.
+test-clients: ## Run the clients in examples/ (Go, Python, Node, TypeScript, Ruby) and grpcurl against a started service.
 	.ci/test-clients
 	$(MAKE) test-openapi-clients
 
@@ -115,15 +115,15 @@ openapi-test: ## Check the answers of a running server against the OpenAPI docum
 	cd examples/openapi && go mod tidy -diff && go tool -modfile=../../tools/go.mod golangci-lint run && go test -count=1 -skip '^TestClient' ./...
 
 .PHONY: test-openapi-clients
-test-openapi-clients: ## Generate clients of that document, compile them, and let them ask a server (Node.js 20 and npm).
+test-openapi-clients: ## Generate clients from that document, compile them, and let them call a server (Node.js 20 and npm).
 	cd examples/openapi && go test -v -count=1 -run '^TestClient' ./...
 
-# goreleaser asks git where the repository comes from, and a clone without a remote has no answer.
+# goreleaser asks git for the repository's remote, which some clones do not have.
 .PHONY: release
 release: export GIT_CONFIG_COUNT := 1
 release: export GIT_CONFIG_KEY_0 := remote.origin.url
 release: export GIT_CONFIG_VALUE_0 := https://github.com/zoneusage/zoneusage
-release: ## Build a release into dist/: of the tag on this commit, else a snapshot. Uploads nothing.
+release: ## Build a release into dist/: of the tag on this commit, or else a snapshot. Uploads nothing.
 	@mkdir -p .cache/release
 	$(BUF) build -o '.cache/release/usage.protoset#format=binpb'
 	@snapshot=--snapshot; \
@@ -133,13 +133,13 @@ release: ## Build a release into dist/: of the tag on this commit, else a snapsh
 	cd dist && sha256sum --check --quiet checksums.txt
 
 .PHONY: test-page
-test-page: ## Use the page at / in a real Chromium; SHOTS=dir keeps what it looks like (npm; installs Chromium where root may).
+test-page: ## Use the page at / in a real Chromium; SHOTS=dir keeps screenshots (npm; as root it installs Chromium).
 	.ci/test-page
 
 .PHONY: release-test
-release-test: ## Build this commit's release twice, apart, and compare the two; try what is in it.
+release-test: ## Build this commit's release twice, in separate clones, compare the two, and try the result.
 	.ci/release-test
 
 .PHONY: vuln
-vuln: ## Look for known vulnerabilities; needs the Go vulnerability database.
+vuln: ## Look for known vulnerabilities (needs access to the Go vulnerability database).
 	$(TOOL) govulncheck ./...

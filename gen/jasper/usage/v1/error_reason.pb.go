@@ -32,22 +32,22 @@ type ErrorReason int32
 const (
 	// Never sent.
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
-	// The request is malformed, as the google.rpc.BadRequest beside it tells field by field. INVALID_ARGUMENT; in REST
-	// also the reason of an unknown path and of a method that a path does not have.
+	// The request is malformed; the google.rpc.BadRequest says for each field what is wrong. INVALID_ARGUMENT; over REST
+	// also the reason for an unknown path and for a method that a path does not have.
 	ErrorReason_ERROR_REASON_INVALID_REQUEST ErrorReason = 1
-	// Control Center does not take the cycle_start_date. INVALID_ARGUMENT with a google.rpc.BadRequest.
+	// Control Center does not accept the cycle_start_date. INVALID_ARGUMENT with a google.rpc.BadRequest.
 	ErrorReason_ERROR_REASON_INVALID_CYCLE_START_DATE ErrorReason = 2
 	// The cycle_start_date lies before the oldest cycle that Control Center keeps. OUT_OF_RANGE with a
-	// google.rpc.BadRequest; the metadata's earliest_date is the earliest day it takes, YYYY-MM-DD, where it
-	// tells it.
+	// google.rpc.BadRequest; the metadata's earliest_date is the earliest day that Control Center accepts, YYYY-MM-DD,
+	// if Control Center gives one.
 	ErrorReason_ERROR_REASON_CYCLE_START_DATE_OUT_OF_RANGE ErrorReason = 3
-	// Control Center knows no such zone. INVALID_ARGUMENT with a google.rpc.BadRequest.
+	// Control Center does not know the zone. INVALID_ARGUMENT with a google.rpc.BadRequest.
 	ErrorReason_ERROR_REASON_INVALID_ZONE ErrorReason = 4
-	// Control Center knows no such rate plan. NOT_FOUND with a google.rpc.ResourceInfo.
+	// Control Center does not know the rate plan. NOT_FOUND with a google.rpc.ResourceInfo.
 	ErrorReason_ERROR_REASON_RATE_PLAN_NOT_FOUND ErrorReason = 5
-	// Control Center knows no such device. NOT_FOUND with a google.rpc.ResourceInfo.
+	// Control Center does not know the device. NOT_FOUND with a google.rpc.ResourceInfo.
 	ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND ErrorReason = 6
-	// Control Center refused the service's own credentials, address or role: for the service's operator to mend.
+	// Control Center refused the service's own credentials, address or role, which the service's operator has to correct.
 	// INTERNAL.
 	ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED ErrorReason = 7
 	// Control Center refused the request as the service built it: a defect of the service or a change of Control
@@ -60,7 +60,8 @@ const (
 	// Control Center's answer cannot be trusted: it cannot be read, is too large, is for another device or cycle,
 	// has a unit that is not known, or adds up to more than 2^63-1, which a filter can avoid. INTERNAL.
 	ErrorReason_ERROR_REASON_UPSTREAM_INVALID_RESPONSE ErrorReason = 11
-	// Control Center refused with a code, or without one with an HTTP status, that the service does not know. UNKNOWN.
+	// Control Center refused the request with an error code that the service does not know or, without a code, with an
+	// HTTP status that it does not know. UNKNOWN.
 	ErrorReason_ERROR_REASON_UPSTREAM_ERROR ErrorReason = 12
 	// The service itself failed; its log has the cause under the reply's x-request-id. INTERNAL.
 	ErrorReason_ERROR_REASON_SERVICE_FAILED ErrorReason = 13
@@ -68,13 +69,13 @@ const (
 	ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN ErrorReason = 14
 	// The call does not say who calls: it has neither a token nor a client certificate. UNAUTHENTICATED.
 	ErrorReason_ERROR_REASON_CREDENTIALS_MISSING ErrorReason = 15
-	// The token is not one that the service takes, or no longer. UNAUTHENTICATED.
+	// The service does not accept the token, or no longer accepts it. UNAUTHENTICATED.
 	ErrorReason_ERROR_REASON_CREDENTIALS_INVALID ErrorReason = 16
-	// The service's policy does not list the caller, or does not allow it the account. PERMISSION_DENIED.
+	// The service's policy does not list the caller, or does not let it ask the account. PERMISSION_DENIED.
 	ErrorReason_ERROR_REASON_NOT_ALLOWED ErrorReason = 17
 	// The caller asks the service more often than its policy allows. RESOURCE_EXHAUSTED with a google.rpc.RetryInfo.
 	ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED ErrorReason = 18
-	// The token cannot be checked, because the keys of its issuer cannot be had. UNAVAILABLE with a google.rpc.RetryInfo.
+	// The token cannot be checked, because its issuer's keys are not available. UNAVAILABLE with a google.rpc.RetryInfo.
 	ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE ErrorReason = 19
 )
 

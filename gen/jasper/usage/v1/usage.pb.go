@@ -206,7 +206,7 @@ func (x *ZoneUsage) GetUsage() *Usage {
 	return nil
 }
 
-// Usage counts what a device used. A field that is unset means that Control Center reported none of its kind (its
+// Usage counts what a device used. An unset field means that Control Center did not report this kind of usage (its
 // null); 0 means that it reported 0.
 type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`

@@ -29,19 +29,19 @@ type GetDeviceUsageInZoneRequest struct {
 	// The device's ICCID: 18 to 22 digits. Surrounding spaces and one trailing F, as some modems print it, are
 	// dropped; neither the Luhn digit nor the prefix is checked. Required.
 	Iccid string `protobuf:"bytes,1,opt,name=iccid,proto3" json:"iccid,omitempty"`
-	// A day of the billing cycle asked for, YYYY-MM-DD, in the account's time zone: the first day of a cycle can be
-	// the one after the UTC date of its start_time. Control Center's own YYYY-MM-DDZ and YYYY-MM-DD+00:00 are the
+	// A day of the billing cycle to ask for, YYYY-MM-DD, in the account's time zone: the first day of a cycle can be
+	// the day after the UTC date of its start_time. Control Center's own YYYY-MM-DDZ and YYYY-MM-DD+00:00 are the
 	// same day. Control Center keeps the current cycle and the two before it. Empty: the current cycle.
 	CycleStartDate string `protobuf:"bytes,2,opt,name=cycle_start_date,json=cycleStartDate,proto3" json:"cycle_start_date,omitempty"`
-	// The exact name of one rate plan, of at most 1024 bytes. Empty: every rate plan the device used in the cycle.
+	// The exact name of one rate plan, of at most 1024 bytes. Empty: every rate plan that the device used in the cycle.
 	RatePlan string `protobuf:"bytes,3,opt,name=rate_plan,json=ratePlan,proto3" json:"rate_plan,omitempty"`
 	// The exact name of one zone, of at most 1024 bytes. Empty: every zone in which the device used its rate plans.
 	Zone string `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`
-	// The age of the oldest answer the caller takes; not negative. Zero: ask Control Center now. Unset: 60 seconds for
-	// the current cycle and for a device that is not known, an hour for an earlier cycle. An answer about the current
+	// The age of the oldest answer that the caller accepts; not negative. Zero: ask Control Center now. Unset: 60 seconds
+	// for the current cycle and for an unknown device, an hour for an earlier cycle. An answer about the current
 	// cycle is not given after the cycle's end, whatever its age.
 	MaxAge *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
-	// The name of the Control Center account to ask, as the service's operator calls it. Empty: the default one.
+	// The name of the Control Center account to ask, as the service's operator calls it. Empty: the default account.
 	Account       string `protobuf:"bytes,6,opt,name=account,proto3" json:"account,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -124,9 +124,9 @@ type GetDeviceUsageInZoneResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The device's ICCID: 18 to 22 digits.
 	Iccid string `protobuf:"bytes,1,opt,name=iccid,proto3" json:"iccid,omitempty"`
-	// When Control Center made the answer. An answer that was kept has its own.
+	// When Control Center made the answer, also for an answer from the cache.
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
-	// The billing cycle that was answered. It holds the day asked for, which need not be its first.
+	// The billing cycle of the answer. It contains the day that was asked for, which need not be its first.
 	BillingCycle *BillingCycle `protobuf:"bytes,3,opt,name=billing_cycle,json=billingCycle,proto3" json:"billing_cycle,omitempty"`
 	// The usage by rate plan, sorted by rate plan and version. Empty: Control Center reported no usage.
 	RatePlanUsages []*RatePlanUsage `protobuf:"bytes,4,rep,name=rate_plan_usages,json=ratePlanUsages,proto3" json:"rate_plan_usages,omitempty"`

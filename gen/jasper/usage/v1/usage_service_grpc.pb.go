@@ -26,22 +26,22 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// UsageService answers what a SIM on Cisco IoT Control Center used, by rate plan and zone.
+// UsageService tells what a SIM on Cisco IoT Control Center used, by rate plan and zone.
 //
 // A call that fails carries a google.rpc.ErrorInfo of the domain "usage.jasper" whose reason is a value of
-// ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked; an
-// answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before, which can also be the
-// source of DEVICE_NOT_FOUND; stale, the answer is older than would be given if Control Center could be reached. The age
-// of one that is cached or stale is in the header age, in seconds. A call that fails over gRPC has them in its trailer,
-// so that gRPC libraries may make it again.
+// ErrorReason. The header of a reply has x-request-id, and x-usage-account, the Control Center account that is asked. The
+// header of an answer also has x-usage-source: live, Control Center was asked for it; cache, Control Center was asked
+// before; stale, the answer is older than would be given if Control Center could be reached. DEVICE_NOT_FOUND can have
+// the source cache too. The age of a cached or stale reply is in the header age, in seconds. A call that fails over gRPC
+// has these headers in its trailer, so that gRPC libraries may retry it.
 //
-// Callers of one account wait for their turn to ask Control Center. Those who send the metadata x-usage-class: bulk let
-// the others, who are interactive, go first.
+// Callers of one account wait for their turn to ask Control Center. Callers that send the metadata x-usage-class: bulk
+// let all others, the interactive callers, go first.
 type UsageServiceClient interface {
 	// GetDeviceUsageInZone returns one device's usage in one billing cycle, by rate plan and zone.
 	//
 	// Usage is pre-invoiced and applies to wholesale rate plans: for a retail plan, look at its wholesale plan.
-	// It is REST's GET /v1/devices/{iccid}/usageInZone.
+	// Over REST it is GET /v1/devices/{iccid}/usageInZone.
 	GetDeviceUsageInZone(ctx context.Context, in *GetDeviceUsageInZoneRequest, opts ...grpc.CallOption) (*GetDeviceUsageInZoneResponse, error)
 }
 
@@ -67,22 +67,22 @@ func (c *usageServiceClient) GetDeviceUsageInZone(ctx context.Context, in *GetDe
 // All implementations must embed UnimplementedUsageServiceServer
 // for forward compatibility.
 //
-// UsageService answers what a SIM on Cisco IoT Control Center used, by rate plan and zone.
+// UsageService tells what a SIM on Cisco IoT Control Center used, by rate plan and zone.
 //
 // A call that fails carries a google.rpc.ErrorInfo of the domain "usage.jasper" whose reason is a value of
-// ErrorReason. A reply's header has x-request-id and x-usage-account, the Control Center account that is asked; an
-// answer's also x-usage-source: live, Control Center was asked for it; cache, it was asked before, which can also be the
-// source of DEVICE_NOT_FOUND; stale, the answer is older than would be given if Control Center could be reached. The age
-// of one that is cached or stale is in the header age, in seconds. A call that fails over gRPC has them in its trailer,
-// so that gRPC libraries may make it again.
+// ErrorReason. The header of a reply has x-request-id, and x-usage-account, the Control Center account that is asked. The
+// header of an answer also has x-usage-source: live, Control Center was asked for it; cache, Control Center was asked
+// before; stale, the answer is older than would be given if Control Center could be reached. DEVICE_NOT_FOUND can have
+// the source cache too. The age of a cached or stale reply is in the header age, in seconds. A call that fails over gRPC
+// has these headers in its trailer, so that gRPC libraries may retry it.
 //
-// Callers of one account wait for their turn to ask Control Center. Those who send the metadata x-usage-class: bulk let
-// the others, who are interactive, go first.
+// Callers of one account wait for their turn to ask Control Center. Callers that send the metadata x-usage-class: bulk
+// let all others, the interactive callers, go first.
 type UsageServiceServer interface {
 	// GetDeviceUsageInZone returns one device's usage in one billing cycle, by rate plan and zone.
 	//
 	// Usage is pre-invoiced and applies to wholesale rate plans: for a retail plan, look at its wholesale plan.
-	// It is REST's GET /v1/devices/{iccid}/usageInZone.
+	// Over REST it is GET /v1/devices/{iccid}/usageInZone.
 	GetDeviceUsageInZone(context.Context, *GetDeviceUsageInZoneRequest) (*GetDeviceUsageInZoneResponse, error)
 	mustEmbedUnimplementedUsageServiceServer()
 }
