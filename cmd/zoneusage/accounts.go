@@ -24,8 +24,8 @@ type accountEntry struct {
 // An upstreamUser identifies an account as Control Center does. The URL is normalized, so that two spellings are one user.
 type upstreamUser struct{ baseURL, username string }
 
-// A roster is the accounts of a file, and their clients. A client and its lane stay until the end: calls of an account that is
-// removed from the file go on, and an account that comes back still counts the calls it has used.
+// A roster is the accounts of a file, and their clients. A client and its lane stay until the end: calls of an account that
+// is removed from the file go on, and an account that comes back still counts the calls it has used.
 type roster struct {
 	command  *serveCommand
 	observer *observer

@@ -8,8 +8,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient/sandbox"
 )
 
-// readAPIKey reads an API key from the file, or from the environment variable if no file is named. The key is empty if both are
-// missing. There is no flag for the key itself, because process lists show flags.
+// readAPIKey reads an API key from the file, or from the environment variable if no file is named. The key is empty if both
+// are missing. There is no flag for the key itself, because process lists show flags.
 func readAPIKey(file, variable string) (string, error) {
 	key := strings.TrimSpace(os.Getenv(variable))
 	if file == "" {

@@ -61,8 +61,8 @@ func (f *faultFlag) setTime(setting string) error {
 // maxFaultsBody is far more than a list of all faults needs.
 const maxFaultsBody = 64 << 10
 
-// serveFaults shows the faults in force and, at PUT, replaces them. Like the ledger it needs no credentials. A web page of another
-// origin cannot PUT, because no CORS header allows it.
+// serveFaults shows the faults in force and, at PUT, replaces them. Like the ledger it needs no credentials. A web page of
+// another origin cannot PUT, because no CORS header allows it.
 func serveFaults(w http.ResponseWriter, r *http.Request, control *sandbox.Sandbox) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:

@@ -22,7 +22,8 @@ const (
 	bulkFrom = 20
 	// progressFrom is the number of devices from which a progress bar is worth its place.
 	progressFrom = 20
-	// misnamedLimit is the number of devices for which a rate plan or zone may be unknown before the name is taken for mistyped.
+	// misnamedLimit is the number of devices for which a rate plan or zone may be unknown before the name is taken for
+	// mistyped.
 	misnamedLimit = 20
 )
 

@@ -51,8 +51,8 @@ func (c *healthcheckCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-// trustAlone trusts only a server with the first certificate in the file. The name in it does not matter, because the check runs
-// on the server's own machine.
+// trustAlone trusts only a server with the first certificate in the file. The name in it does not matter, because the check
+// runs on the server's own machine.
 func trustAlone(file string) (credentials.TransportCredentials, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {

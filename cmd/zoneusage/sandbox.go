@@ -22,8 +22,8 @@ const sandboxGracePeriod = 10 * time.Second
 // sandboxName is the default of the sandbox's user name and API key, and the name of its account.
 const sandboxName = "sandbox"
 
-// sandboxCommand has environment variables of its own for the flags that serve has too, because serve's credentials and limits
-// are real ones, and for its address, because ZONEUSAGE_ADDR is the address that get asks.
+// sandboxCommand has environment variables of its own for the flags that serve has too, because serve's credentials and
+// limits are real ones, and for its address, because ZONEUSAGE_ADDR is the address that get asks.
 type sandboxCommand struct {
 	Addr       string `default:"127.0.0.1:8181" env:"ZONEUSAGE_SANDBOX_ADDR" help:"The address to listen on."`
 	Username   string `default:"sandbox" env:"ZONEUSAGE_SANDBOX_USERNAME" help:"The user name that callers send."`
@@ -133,8 +133,8 @@ const (
 )
 
 // withTestTools serves the sandbox with its ledger and its faults, and needs no credentials for these two: they hold only
-// counts, user names and faults. It does not use http.ServeMux, which redirects some paths that the sandbox answers as Control
-// Center does.
+// counts, user names and faults. It does not use http.ServeMux, which redirects some paths that the sandbox answers as
+// Control Center does.
 func withTestTools(control *sandbox.Sandbox) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

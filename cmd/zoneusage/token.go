@@ -65,7 +65,8 @@ func checkToken(token string) error {
 	return nil
 }
 
-// A bearer sends a token with each call. It reads a token from a file again each time, because a long list outlives many tokens.
+// A bearer sends a token with each call. It reads a token from a file again each time, because a long list outlives many
+// tokens.
 type bearer struct {
 	file   string // empty for a token that does not change
 	secure bool
@@ -74,8 +75,8 @@ type bearer struct {
 	token string // the last token that was read
 }
 
-// GetRequestMetadata implements [credentials.PerRPCCredentials]. If the file has no token, for example for a moment while it is
-// replaced, the last token is sent.
+// GetRequestMetadata implements [credentials.PerRPCCredentials]. If the file has no token, for example for a moment while it
+// is replaced, the last token is sent.
 func (b *bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

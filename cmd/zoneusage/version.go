@@ -46,8 +46,8 @@ func thisBuild() build {
 	return build{version: version, commit: commit, commitDate: commitDate}.or(info)
 }
 
-// or fills in unknown fields from what Go has recorded. If Go found changed files, the commit is marked in the same way as Go marks
-// the version.
+// or fills in unknown fields from what Go has recorded. If Go found changed files, the commit is marked in the same way as Go
+// marks the version.
 func (b build) or(info *debug.BuildInfo) build {
 	if info.Main.Version != "(devel)" {
 		b.version = cmp.Or(b.version, info.Main.Version)

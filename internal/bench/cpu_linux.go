@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime is the CPU time that all threads of a process have used so far. It reads the CPU clock of the process, and computes the
-// clock's number as clock_getcpuclockid(3) does: the clock counts nanoseconds, and /proc/PID/stat only hundredths of a second.
+// cpuTime is the CPU time that all threads of a process have used so far. It reads the CPU clock of the process, and computes
+// the clock's number as clock_getcpuclockid(3) does: the clock counts nanoseconds, and /proc/PID/stat only hundredths of a
+// second.
 func cpuTime(pid int) (time.Duration, error) {
 	const processClock, scheduled = 3, 2 // CLOCKFD_SHIFT and CPUCLOCK_SCHED of Linux
 	var used unix.Timespec

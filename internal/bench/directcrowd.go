@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// newDirectCrowd makes callers without a service: each calls the upstream itself, as a program would, over a connection that stays
-// open.
+// newDirectCrowd makes callers without a service: each calls the upstream itself, as a program would, over a connection that
+// stays open.
 func newDirectCrowd(addr string, callers int, q question) *crowd {
 	transport := &http.Transport{MaxIdleConns: callers, MaxIdleConnsPerHost: callers}
 	client := &http.Client{Transport: transport}

@@ -60,7 +60,8 @@ type ratio struct {
 	Max    float64 `json:"max"`
 }
 
-// ratioOf computes the ratio of a figure. It leaves out pairs whose reference does not have the figure; without any pair all is 0.
+// ratioOf computes the ratio of a figure. It leaves out pairs whose reference does not have the figure; without any pair all
+// is 0.
 func ratioOf(pairs []pair, get func(figures) float64) ratio {
 	var ratios []float64
 	for _, p := range pairs {

@@ -20,7 +20,8 @@ type known struct {
 	CPU float64 `json:"cpu"`
 }
 
-// farWorse is the factor by which a ratio may be worse than in the baseline: one short round on a busy machine is not more precise.
+// farWorse is the factor by which a ratio may be worse than in the baseline: one short round on a busy machine is not more
+// precise.
 const farWorse = 2
 
 // guard measures two rows for a moment, and fails if one of them is far worse than in the file.

@@ -21,15 +21,15 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// A link is an HTTP/2 connection with gRPC calls under way. It is written by hand because grpc-go's client costs more than its
-// server. Only one goroutine uses it.
+// A link is an HTTP/2 connection with gRPC calls under way. It is written by hand because grpc-go's client costs more than
+// its server. Only one goroutine uses it.
 type link struct {
 	conn    net.Conn
 	write   *bufio.Writer
 	framer  *http2.Framer
 	decoder *hpack.Decoder
-	// headers are those of the first call, which put all of them into HPACK's table. pointers are the same headers for all other
-	// calls: they point into the table.
+	// headers are those of the first call, which put all of them into HPACK's table. pointers are the same headers for all
+	// other calls: they point into the table.
 	headers, pointers []byte
 	stream            uint32           // the stream of the last call
 	open              map[uint32]*call // by stream
@@ -108,8 +108,8 @@ func grpcHeaders(addr string, secure bool) (first, others []byte) {
 	return encode(), encode()
 }
 
-// flushing reads from a link's connection, and before that sends what is waiting to be sent: answers come only to questions that
-// were sent. As long as there are answers in the buffer nothing is sent, so that many calls share a packet.
+// flushing reads from a link's connection, and before that sends what is waiting to be sent: answers come only to questions
+// that were sent. As long as there are answers in the buffer nothing is sent, so that many calls share a packet.
 type flushing struct{ *link }
 
 // Read implements io.Reader.

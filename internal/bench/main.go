@@ -1,8 +1,9 @@
-// Command bench measures zoneusage against references on the same machine. One load generator asks both in turns, so that whatever
-// else the machine does affects both. What counts is the ratio of the two, pair by pair. `make bench` runs it, on Linux.
+// Command bench measures zoneusage against references on the same machine. One load generator asks both in turns, so that
+// whatever else the machine does affects both. What counts is the ratio of the two, pair by pair. `make bench` runs it, on
+// Linux.
 //
-// It builds zoneusage and runs it with logs, metrics and traces on. The references are roles of this program, each in a process of
-// its own.
+// It builds zoneusage and runs it with logs, metrics and traces on. The references are roles of this program, each in a
+// process of its own.
 package main
 
 import (

@@ -15,8 +15,8 @@ import (
 
 const plainRole = "http"
 
-// The answer as structs, the way people write a REST service by hand. Its JSON is the same as the service's. Its times are texts
-// already, which saves this reference some work.
+// The answer as structs, the way people write a REST service by hand. Its JSON is the same as the service's. Its times are
+// texts already, which saves this reference some work.
 type (
 	plainUsage struct {
 		ICCID     string       `json:"iccid"`
@@ -68,7 +68,8 @@ func newPlainCounts(m *usagev1.Usage) *plainCounts {
 	return &plainCounts{Data: m.DataBytes, VoiceMT: m.VoiceMtSeconds, VoiceMO: m.VoiceMoSeconds, SMSMT: m.SmsMtMessages, SMSMO: m.SmsMoMessages}
 }
 
-// timeText is the time as in protobuf's JSON: with no digits below the second or with three. The upstream's times are never finer.
+// timeText is the time as in protobuf's JSON: with no digits below the second or with three. The upstream's times are never
+// finer.
 func timeText(t *timestamppb.Timestamp) string {
 	if t.GetNanos() == 0 {
 		return t.AsTime().Format(time.RFC3339)

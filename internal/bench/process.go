@@ -21,8 +21,8 @@ type process struct {
 	exited chan struct{}
 }
 
-// start starts a server, with env added to this process's environment, and waits for a line of its output that find accepts. It
-// reads and drops all later output. The server ends with ctx, or with stop.
+// start starts a server, with env added to this process's environment, and waits for a line of its output that find accepts.
+// It reads and drops all later output. The server ends with ctx, or with stop.
 func start(ctx context.Context, cmd *exec.Cmd, env []string, output io.Reader, find func(line string) bool) (*process, error) {
 	cmd.Env = append(ownEnvironment(), env...)
 	if err := cmd.Start(); err != nil {

@@ -13,7 +13,8 @@ import (
 	"strconv"
 )
 
-// A wire is the HTTP/1.1 connection of one caller. It is written by hand because net/http's client costs more than many servers.
+// A wire is the HTTP/1.1 connection of one caller. It is written by hand because net/http's client costs more than many
+// servers.
 type wire struct {
 	conn net.Conn
 	read *bufio.Reader

@@ -50,8 +50,8 @@ func (s *stage) open(ctx context.Context, r row, callers int) (t *set, err error
 	return t, s.gather(ctx, t, r, callers, upstreamAddr)
 }
 
-// openReferences starts the reference with the service's answer, and makes sure that both answer the same. For a row that shows the
-// noise, it replaces the service by another reference.
+// openReferences starts the reference with the service's answer, and makes sure that both answer the same. For a row that
+// shows the noise, it replaces the service by another reference.
 func (s *stage) openReferences(ctx context.Context, t *set, r row) error {
 	tlsConfig := s.tlsConfig(r)
 	answer, err := fetchMessage(ctx, t.service.server.grpc, tlsConfig, r.iccid)

@@ -19,11 +19,12 @@ import (
 // equalGOGC is GOGC for both sides in rows with equal settings.
 const equalGOGC = "400"
 
-// streamWorkers is the number of goroutines that the service keeps to handle calls. A bare server has none, but the reference that
-// sends prepared bytes has as many, because it stands for the service without its work.
+// streamWorkers is the number of goroutines that the service keeps to handle calls. A bare server has none, but the reference
+// that sends prepared bytes has as many, because it stands for the service without its work.
 const streamWorkers = 64
 
-// generatorGOGC lets the load generator collect its garbage seldom, because it shares the cores with the servers that it measures.
+// generatorGOGC lets the load generator collect its garbage seldom, because it shares the cores with the servers that it
+// measures.
 const generatorGOGC = 800
 
 // upstreamLatency is how long a call of Control Center takes in the rows without kept answers.

@@ -172,8 +172,8 @@ type Caller struct {
 // MayAsk reports whether the caller may ask the account of this name.
 func (c *Caller) MayAsk(account string) bool { return c.everything || c.accounts[account] }
 
-// Account is the account that a caller asks when it cannot name one: the default account or, if the caller may not ask that one,
-// the first of its own.
+// Account is the account that a caller asks when it cannot name one: the default account or, if the caller may not ask that
+// one, the first of its own.
 func (c *Caller) Account(byDefault string) string {
 	if c.MayAsk(byDefault) {
 		return byDefault

@@ -224,8 +224,8 @@ func readKeys(file string) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// parseKeys reads a JWK set (RFC 7517). It skips keys that are not for signatures, or of an unknown kind, as section 5 asks. It
-// fails if no other key is left.
+// parseKeys reads a JWK set (RFC 7517). It skips keys that are not for signatures, or of an unknown kind, as section 5 asks.
+// It fails if no other key is left.
 func parseKeys(content []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

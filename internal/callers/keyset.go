@@ -18,8 +18,8 @@ const (
 	keysNotBefore = 10 * time.Second
 )
 
-// A keySet holds an issuer's keys. One goroutine fetches them. The goroutines that check tokens only read the keys, and now and
-// then wait for the next fetch.
+// A keySet holds an issuer's keys. One goroutine fetches them. The goroutines that check tokens only read the keys, and now
+// and then wait for the next fetch.
 type keySet struct {
 	fetch  func(context.Context) ([]jose.JSONWebKey, error)
 	known  atomic.Pointer[knownKeys]
@@ -81,16 +81,16 @@ func (s *keySet) refresh(ctx context.Context) error {
 	return err
 }
 
-// A signatureCheck checks the signature of one token. It implements oidc.KeySet. It keeps the error of a failed fetch, because
-// go-oidc does not pass it on.
+// A signatureCheck checks the signature of one token. It implements oidc.KeySet. It keeps the error of a failed fetch,
+// because go-oidc does not pass it on.
 type signatureCheck struct {
 	keys        *keySet
 	algorithms  []jose.SignatureAlgorithm
 	unavailable error // why the keys are not available
 }
 
-// VerifySignature implements oidc.KeySet. If the key of the token is unknown, it waits for the next fetch, unless the keys have just
-// been fetched.
+// VerifySignature implements oidc.KeySet. If the key of the token is unknown, it waits for the next fetch, unless the keys
+// have just been fetched.
 func (c *signatureCheck) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(token, c.algorithms)
 	if err != nil {
@@ -121,8 +121,8 @@ func (c *signatureCheck) VerifySignature(ctx context.Context, token string) ([]b
 	return nil, errors.New("no key of the issuer's made the signature")
 }
 
-// verify returns the payload if one of the keys signed it, else nil. It also reports whether a key of the token's name is known:
-// then no other key can have made the signature.
+// verify returns the payload if one of the keys signed it, else nil. It also reports whether a key of the token's name is
+// known: then no other key can have made the signature.
 func (s *keySet) verify(signed *jose.JSONWebSignature, known *knownKeys) (payload []byte, found bool) {
 	if s.wanted != nil && time.Since(known.fetched) > keysGoodFor {
 		return nil, false

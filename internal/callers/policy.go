@@ -223,7 +223,8 @@ func (p *policy) keepRates(before *policy) {
 // MaxNameLength is how many bytes the name of a caller or an account may have.
 const MaxNameLength = 100
 
-// FitsHeader reports whether a name can stand in a header: visible ASCII only, and at most MaxNameLength bytes. The empty name fits.
+// FitsHeader reports whether a name can stand in a header: visible ASCII only, and at most MaxNameLength bytes. The empty
+// name fits.
 func FitsHeader(name string) bool {
 	return len(name) <= MaxNameLength && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -86,7 +86,8 @@ func (c *Certificates) Config() *tls.Config {
 	}
 }
 
-// Expiry returns when the server's certificate expires, and when the first root of client certificates does; zero without roots.
+// Expiry returns when the server's certificate expires, and when the first root of client certificates does; zero without
+// roots.
 func (c *Certificates) Expiry() (server, clientCA time.Time) {
 	now := c.current.Load()
 	return now.serverExpiry, now.clientCAExpiry
@@ -119,8 +120,8 @@ func readRoots(file string) ([]*x509.Certificate, error) {
 	return roots, nil
 }
 
-// ClientNames are the names of the client that a connection's handshake verified; nil if its chain has expired since, or if its root
-// is no longer trusted: a connection can live longer than both.
+// ClientNames are the names of the client that a connection's handshake verified; nil if its chain has expired since, or if
+// its root is no longer trusted: a connection can live longer than both.
 func (c *Certificates) ClientNames(state *tls.ConnectionState) []string {
 	now, roots := time.Now(), c.current.Load().roots
 	for _, chain := range state.VerifiedChains {

@@ -53,8 +53,8 @@ func (ca *CA) Pool() *x509.CertPool {
 	return pool
 }
 
-// Issue signs a certificate for 127.0.0.1 and the names, good for servers and clients. change, unless nil, may change the template
-// before.
+// Issue signs a certificate for 127.0.0.1 and the names, good for servers and clients. change, unless nil, may change the
+// template before.
 func (ca *CA) Issue(tb testing.TB, change func(*x509.Certificate), names ...string) tls.Certificate {
 	tb.Helper()
 	template := &x509.Certificate{

@@ -26,8 +26,8 @@ type RatePlan struct {
 	Zones   []Zone
 }
 
-// A Zone is the usage in one zone, in bytes, seconds and messages. nil is the vendor's null, which means not reported and differs
-// from 0.
+// A Zone is the usage in one zone, in bytes, seconds and messages. nil is the vendor's null, which means not reported and
+// differs from 0.
 type Zone struct {
 	Name             string
 	Data             *int64
@@ -83,8 +83,8 @@ func (a Answer) Body() []byte {
 	})
 }
 
-// usageInZones writes the object of records, with the keys in the order of the rate plans: a Go map would put version 10 before
-// version 2.
+// usageInZones writes the object of records, with the keys in the order of the rate plans: a Go map would put version 10
+// before version 2.
 func (a Answer) usageInZones() json.RawMessage {
 	if len(a.RatePlans) == 0 {
 		return a.NoUsage.body()

@@ -21,15 +21,15 @@ var (
 	UnknownServerError = &Refusal{http.StatusInternalServerError, "30000001", "Unknown server error."}
 )
 
-// Errors that any function of Control Center can return. Their texts are invented, and so is the status of NoAccessToAccount. The
-// status of RateLimitExceeded can also be 400.
+// Errors that any function of Control Center can return. Their texts are invented, and so is the status of NoAccessToAccount.
+// The status of RateLimitExceeded can also be 400.
 var (
 	NoAccessToAccount = &Refusal{http.StatusForbidden, "10000062", "No access to the data of this account."}
 	RateLimitExceeded = &Refusal{http.StatusTooManyRequests, "40000029", "Rate limit exceeded."}
 )
 
-// AuthenticationRequired answers a caller without credentials. It has no code, as several clients have seen. Some clients send
-// their credentials only after this error.
+// AuthenticationRequired answers a caller without credentials. It has no code, as several clients have seen. Some clients
+// send their credentials only after this error.
 var AuthenticationRequired = &Refusal{http.StatusUnauthorized, "", "Full authentication is required to access this resource"}
 
 // WithStatus returns the same error with another HTTP status.

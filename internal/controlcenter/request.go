@@ -43,14 +43,14 @@ func ReadPath(u *url.URL) (version, iccid string, ok bool) {
 // IsReadMethod reports whether the function has this HTTP method: it has only GET and HEAD.
 func IsReadMethod(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
-// A Query is what a request asks for. An empty value means that the parameter was not given. (It is unknown whether Control Center
-// reads "zone=" as no zone or as an unknown zone.)
+// A Query is what a request asks for. An empty value means that the parameter was not given. (It is unknown whether Control
+// Center reads "zone=" as no zone or as an unknown zone.)
 type Query struct {
 	CycleStartDate string
 	RatePlan       string
 	Zone           string
-	// Undocumented says that the request has parameters that are not documented for this function, but which clients send without
-	// getting an error. What they do is unknown.
+	// Undocumented says that the request has parameters that are not documented for this function, but which clients send
+	// without getting an error. What they do is unknown.
 	Undocumented bool
 }
 

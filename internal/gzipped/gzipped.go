@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Accepted reports whether the header of a request accepts gzip by name (RFC 9110, section 12.5.3). A server need not send gzip for
-// "*", and this one does not.
+// Accepted reports whether the header of a request accepts gzip by name (RFC 9110, section 12.5.3). A server need not send
+// gzip for "*", and this one does not.
 func Accepted(header http.Header) bool {
 	for coding := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
 		name, weight, weighted := strings.Cut(coding, ";")

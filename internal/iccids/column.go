@@ -60,7 +60,8 @@ func find(column string, titles []string) (at int, err error) {
 	return at, nil
 }
 
-// parseRow reads the ICCID in a row. goOn is false after an error that is not about CSV, because no more rows can be read then.
+// parseRow reads the ICCID in a row. goOn is false after an error that is not about CSV, because no more rows can be read
+// then.
 func parseRow(name string, rows *csv.Reader, row []string, at int, err error) (entry Entry, goOn bool) {
 	if malformed, ok := errors.AsType[*csv.ParseError](err); ok {
 		return Entry{Err: fmt.Errorf("%s: line %d: %w", name, malformed.StartLine, malformed.Err)}, true

@@ -14,7 +14,8 @@ const byteOrderMark = "\ufeff"
 // maxLineBytes is far above the length of a line with one ICCID.
 const maxLineBytes = 4096
 
-// readLines yields the ICCID on each line. It skips empty lines, lines that begin with #, and a first line that names the column.
+// readLines yields the ICCID on each line. It skips empty lines, lines that begin with #, and a first line that names the
+// column.
 func readLines(name string, r io.Reader, yield func(Entry) bool) bool {
 	reader := bufio.NewReaderSize(r, maxLineBytes)
 	for number := 1; ; number++ {

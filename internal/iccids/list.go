@@ -44,8 +44,8 @@ func (l List) All() iter.Seq[Entry] {
 	}
 }
 
-// MarkDuplicates yields all entries, and sets the Err of an entry to ErrDuplicate if its ICCID is in the set or came earlier. It
-// adds the ICCIDs to the set.
+// MarkDuplicates yields all entries, and sets the Err of an entry to ErrDuplicate if its ICCID is in the set or came earlier.
+// It adds the ICCIDs to the set.
 func (l List) MarkDuplicates(known *Set) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for entry := range l.All() {

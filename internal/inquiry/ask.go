@@ -17,8 +17,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// firstPause is the pause before the first retry of a failed call, if the service asks for none. It doubles with each retry, and is
-// also the shortest pause.
+// firstPause is the pause before the first retry of a failed call, if the service asks for none. It doubles with each retry,
+// and is also the shortest pause.
 const firstPause = 250 * time.Millisecond
 
 // ask asks about a device until there is an answer, an error that a retry would not change, or no time left.
@@ -59,7 +59,8 @@ func (q Inquiry) ask(ctx context.Context, iccid jasperclient.ICCID) (*usagev1.Ge
 	}
 }
 
-// toldWait returns how long the service asks to wait before a retry; negative for no retry. told is false if it asks for nothing.
+// toldWait returns how long the service asks to wait before a retry; negative for no retry. told is false if it asks for
+// nothing.
 func toldWait(err error, trailer metadata.MD) (wait time.Duration, told bool) {
 	if info, ok := errordetail.Of[*errdetails.RetryInfo](status.Convert(err)); ok {
 		return info.GetRetryDelay().AsDuration(), true

@@ -32,7 +32,8 @@ func TextOf(err error) string {
 	return strings.Join(texts, "; ")
 }
 
-// AffectsEveryDevice reports whether every device would fail with the same error: the caller may not ask, or the question is wrong.
+// AffectsEveryDevice reports whether every device would fail with the same error: the caller may not ask, or the question is
+// wrong.
 func AffectsEveryDevice(err error) bool {
 	switch status.Code(err) {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:

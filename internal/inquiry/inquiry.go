@@ -1,4 +1,5 @@
-// Package inquiry asks the service about a list of devices, some at a time, and waits and retries where the service asks for it.
+// Package inquiry asks the service about a list of devices, some at a time, and waits and retries where the service asks for
+// it.
 package inquiry
 
 import (
@@ -29,8 +30,8 @@ type Answer struct {
 	Err      error // the entry's own error, or the status of the call
 }
 
-// Ask yields an answer for every entry, in the order of the entries, until ctx ends. At most Parallel calls are under way or wait
-// for the answers before theirs.
+// Ask yields an answer for every entry, in the order of the entries, until ctx ends. At most Parallel calls are under way or
+// wait for the answers before theirs.
 func (q Inquiry) Ask(ctx context.Context, entries iter.Seq[iccids.Entry]) iter.Seq[Answer] {
 	return func(yield func(Answer) bool) {
 		calls, cancel := context.WithCancel(ctx)

@@ -1,5 +1,5 @@
-// Package logfile writes the lines of a log. The lines of calls, tens of thousands a second, are collected and written together;
-// every other line is written at once.
+// Package logfile writes the lines of a log. The lines of calls, tens of thousands a second, are collected and written
+// together; every other line is written at once.
 package logfile
 
 import (
@@ -14,7 +14,8 @@ const (
 	maxDelay = 100 * time.Millisecond
 	// flushBytes is how many waiting bytes are written without further delay.
 	flushBytes = 64 << 10
-	// maxPending is how many bytes may wait while writing is slow. The caller that adds a line beyond it writes them all itself.
+	// maxPending is how many bytes may wait while writing is slow. The caller that adds a line beyond it writes them all
+	// itself.
 	maxPending = 1 << 20
 )
 
@@ -46,7 +47,8 @@ func (l *Log) Write(line []byte) (int, error) {
 	return l.out.Write(line)
 }
 
-// Calls returns a writer for the lines of calls, which wait until Run writes them. They are lost only if the process is killed.
+// Calls returns a writer for the lines of calls, which wait until Run writes them. They are lost only if the process is
+// killed.
 func (l *Log) Calls() io.Writer { return calls{l} }
 
 type calls struct{ *Log }

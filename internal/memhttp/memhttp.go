@@ -1,5 +1,5 @@
-// Package memhttp serves HTTP in memory, for tests in virtual time: testing/synctest cannot see that a goroutine waits for a real
-// network. Unlike the connections of grpc's bufconn, these have deadlines, which net/http needs.
+// Package memhttp serves HTTP in memory, for tests in virtual time: testing/synctest cannot see that a goroutine waits for a
+// real network. Unlike the connections of grpc's bufconn, these have deadlines, which net/http needs.
 package memhttp
 
 import (

@@ -35,8 +35,8 @@ func build(c contract, frame, examples []byte) (*yaml.Node, error) {
 	}
 	operation, err = merge(mapping(
 		"tags", []string{string(c.service.Desc.Name())},
-		// With the service's name, because generators name types after the operation: the method's name alone begins the names of
-		// its messages.
+		// With the service's name, because generators name types after the operation: the method's name alone begins the
+		// names of its messages.
 		"operationId", string(c.service.Desc.Name()+"_"+c.method.Desc.Name()),
 		"summary", firstSentence(sentences(c.method.Comments)),
 		"description", sentences(c.method.Comments),

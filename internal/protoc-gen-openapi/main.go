@@ -1,6 +1,6 @@
-// Command protoc-gen-openapi is the protoc plugin that writes gen/openapi, the OpenAPI document of the REST door. It takes messages,
-// fields and reasons, with their comments, from the proto files, and what these do not say, such as headers and examples, from
-// frame.yaml and reasons.yaml. It fails if a parameter, field or reason is in only one of the two.
+// Command protoc-gen-openapi is the protoc plugin that writes gen/openapi, the OpenAPI document of the REST door. It takes
+// messages, fields and reasons, with their comments, from the proto files, and what these do not say, such as headers and
+// examples, from frame.yaml and reasons.yaml. It fails if a parameter, field or reason is in only one of the two.
 package main
 
 import (

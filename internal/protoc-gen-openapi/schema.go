@@ -35,8 +35,8 @@ func wellKnown(message *protogen.Message) *schema {
 	return nil
 }
 
-// messageSchema is the schema of a message. The door leaves out optional fields that are unset, writes all others, and never writes
-// null.
+// messageSchema is the schema of a message. The door leaves out optional fields that are unset, writes all others, and never
+// writes null.
 func messageSchema(message *protogen.Message) (*schema, error) {
 	s := &schema{Type: "object", Description: sentences(message.Comments), Properties: mapping()}
 	for _, field := range message.Fields {

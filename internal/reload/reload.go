@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// interval is how often the files are looked at. Their content is compared, because notifications such as inotify miss some of
-// the ways in which files are replaced, for example Kubernetes' symbolic links and network drives.
+// interval is how often the files are looked at. Their content is compared, because notifications such as inotify miss some
+// of the ways in which files are replaced, for example Kubernetes' symbolic links and network drives.
 const interval = 2 * time.Second
 
 // A Source is what is read from files.
@@ -23,8 +23,8 @@ type Source struct {
 	Load func() error
 }
 
-// Run loads the sources whose files change, and all sources when hangup receives a signal, until ctx ends. The first content is
-// taken as loaded already. It calls loaded once at first, without an error, and after each load with its result.
+// Run loads the sources whose files change, and all sources when hangup receives a signal, until ctx ends. The first content
+// is taken as loaded already. It calls loaded once at first, without an error, and after each load with its result.
 func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, loaded func(source string, err error), sources ...Source) {
 	seen := make([][sha256.Size]byte, len(sources))
 	for i, source := range sources {

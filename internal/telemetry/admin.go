@@ -24,8 +24,8 @@ const (
 // pprofPath begins the paths of profiles.
 const pprofPath = "/debug/pprof/"
 
-// NewAdmin makes the operator's HTTP server. It has the metrics, profiles for callers on loopback only, and health, which withHealth
-// adds.
+// NewAdmin makes the operator's HTTP server. It has the metrics, profiles for callers on loopback only, and health, which
+// withHealth adds.
 func NewAdmin(metrics *Metrics, withHealth func(http.Handler) http.Handler, log *slog.Logger) *http.Server {
 	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	mux := http.NewServeMux()

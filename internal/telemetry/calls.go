@@ -27,8 +27,8 @@ type callCounters struct {
 	duration prometheus.Observer
 }
 
-// newCalls makes the counters of each method. They start at 0, so that the first failure of a kind is an increase too. The gRPC
-// door has no requests without a method, so its counters for them are REST's.
+// newCalls makes the counters of each method. They start at 0, so that the first failure of a kind is an increase too. The
+// gRPC door has no requests without a method, so its counters for them are REST's.
 func (m *Metrics) newCalls() map[string]*[len(doors)]callCounters {
 	calls := map[string]*[len(doors)]callCounters{}
 	for _, method := range usagev1.UsageService_ServiceDesc.Methods {

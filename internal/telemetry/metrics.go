@@ -1,5 +1,5 @@
-// Package telemetry is what an operator sees of a running zoneusage: metrics for Prometheus, the HTTP server for metrics, health
-// and profiles, and traces for OpenTelemetry.
+// Package telemetry is what an operator sees of a running zoneusage: metrics for Prometheus, the HTTP server for metrics,
+// health and profiles, and traces for OpenTelemetry.
 package telemetry
 
 import (

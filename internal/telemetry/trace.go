@@ -28,8 +28,8 @@ type Traces struct {
 	Chosen func() bool
 }
 
-// NewTraces makes traces as OpenTelemetry's own variables (OTEL_…) ask for: they say where the spans go, how many of them, and under
-// which name. It returns nil if they ask for no traces. Errors of the exporter go to the log.
+// NewTraces makes traces as OpenTelemetry's own variables (OTEL_…) ask for: they say where the spans go, how many of them,
+// and under which name. It returns nil if they ask for no traces. Errors of the exporter go to the log.
 func NewTraces(ctx context.Context, version string, log *slog.Logger) (*Traces, error) {
 	if on, err := wantsTraces(); !on || err != nil {
 		return nil, err
@@ -56,9 +56,9 @@ func NewTraces(ctx context.Context, version string, log *slog.Logger) (*Traces, 
 	return &Traces{sdktrace.NewTracerProvider(options...), chosen}, nil
 }
 
-// chooser returns a function that chooses as many calls as the sampler parentbased_traceidratio would. (That sampler samples part
-// of the calls, but follows the caller's trace if there is one.) It returns nil for another sampler, and for an invalid ratio, which
-// it leaves to the SDK.
+// chooser returns a function that chooses as many calls as the sampler parentbased_traceidratio would. (That sampler samples
+// part of the calls, but follows the caller's trace if there is one.) It returns nil for another sampler, and for an invalid
+// ratio, which it leaves to the SDK.
 func chooser() func() bool {
 	ratio, err := strconv.ParseFloat(os.Getenv("OTEL_TRACES_SAMPLER_ARG"), 64)
 	if os.Getenv("OTEL_TRACES_SAMPLER") != "parentbased_traceidratio" || err != nil || !(ratio >= 0 && ratio <= 1) {
@@ -81,8 +81,8 @@ func wantsTraces() (bool, error) {
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "", nil
 }
 
-// newExporter makes the exporter for the protocol in the variables; OpenTelemetry's default is HTTP. The exporter itself reads the
-// other variables.
+// newExporter makes the exporter for the protocol in the variables; OpenTelemetry's default is HTTP. The exporter itself
+// reads the other variables.
 func newExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	const httpProtobuf = "http/protobuf"
 	switch protocol := cmp.Or(
@@ -97,7 +97,8 @@ func newExporter(ctx context.Context) (*otlptrace.Exporter, error) {
 	}
 }
 
-// sdkLog logs the messages of the SDK without their values: the SDK repeats variables that it cannot read, which can hold secrets.
+// sdkLog logs the messages of the SDK without their values: the SDK repeats variables that it cannot read, which can hold
+// secrets.
 type sdkLog struct{ log *slog.Logger }
 
 // Init implements logr.LogSink.

@@ -17,10 +17,10 @@ var columns = []string{
 	"data_bytes", "voice_mt_seconds", "voice_mo_seconds", "sms_mt_messages", "sms_mo_messages", "device_rows",
 }
 
-// CSV has one row for each zone, with empty cells for what was not reported. A rate plan without zones has a row without a zone. A
-// device without usage has a row without a rate plan, because it was asked about and has an answer. Each row gives the number of the
-// device's rows, because otherwise nobody would notice a file that was cut off between two of them. Names stand as Control Center
-// gives them, even if they begin like a spreadsheet's formula.
+// CSV has one row for each zone, with empty cells for what was not reported. A rate plan without zones has a row without a
+// zone. A device without usage has a row without a rate plan, because it was asked about and has an answer. Each row gives
+// the number of the device's rows, because otherwise nobody would notice a file that was cut off between two of them. Names
+// stand as Control Center gives them, even if they begin like a spreadsheet's formula.
 var CSV = Form{Header: strings.Join(columns, ",") + "\n", Append: appendCSV, held: heldCSV, part: partCSV}
 
 func appendCSV(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {

@@ -12,7 +12,8 @@ import (
 
 // A Continuation writes answers after the complete answers in a file.
 type Continuation struct {
-	// Part is the device whose answer the file holds in part; empty for none. It has to be asked about again, or its answer is lost.
+	// Part is the device whose answer the file holds in part; empty for none. It has to be asked about again, or its answer
+	// is lost.
 	Part jasperclient.ICCID
 
 	file   *os.File
@@ -71,8 +72,8 @@ func add(known *iccids.Set, text string) error {
 	return nil
 }
 
-// Write writes an answer. The first one replaces the part after the complete answers, where an earlier run may have been killed in
-// the middle. So a run without any answer leaves the file as it is.
+// Write writes an answer. The first one replaces the part after the complete answers, where an earlier run may have been
+// killed in the middle. So a run without any answer leaves the file as it is.
 func (c *Continuation) Write(answer []byte) (int, error) {
 	if !c.begun {
 		if err := c.begin(); err != nil {

@@ -19,7 +19,8 @@ type Style struct {
 // none stands for a number that was not reported, which differs from 0.
 const none = "—"
 
-// Table is for people. Each device has a table with one row for each zone, and bars that compare the zones with the largest one.
+// Table is for people. Each device has a table with one row for each zone, and bars that compare the zones with the largest
+// one.
 func Table(style Style) Form {
 	between := ""
 	return Form{Append: func(text []byte, resp *usagev1.GetDeviceUsageInZoneResponse) ([]byte, error) {

@@ -52,7 +52,8 @@ func grouped(n int64) string {
 	return text
 }
 
-// Printable returns the text, quoted if it has characters that a terminal would obey or that would reverse the direction of writing.
+// Printable returns the text, quoted if it has characters that a terminal would obey or that would reverse the direction of
+// writing.
 func Printable(text string) string {
 	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return text

@@ -15,8 +15,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// The beginning and the end of each answer in YAML. The end is YAML's own mark for the end of a document: an answer with it is
-// complete.
+// The beginning and the end of each answer in YAML. The end is YAML's own mark for the end of a document: an answer with it
+// is complete.
 const (
 	yamlBeginning = "---\niccid: \""
 	yamlEnd       = "...\n"

@@ -20,8 +20,8 @@ type document struct {
 	policy      string // Content-Security-Policy; empty for a document that is not a page
 	etag        string
 
-	// plain returns the unpacked content, for requests that do not accept gzip; nil if the content is not packed. All requests share
-	// one copy: with a copy each, callers that ask and do not read the answer could fill the memory.
+	// plain returns the unpacked content, for requests that do not accept gzip; nil if the content is not packed. All
+	// requests share one copy: with a copy each, callers that ask and do not read the answer could fill the memory.
 	plain func() []byte
 }
 

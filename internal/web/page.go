@@ -24,19 +24,19 @@ var pageTypes = map[string]string{
 	".svg": "image/svg+xml",
 }
 
-// pagePolicy lets a page use files and answers from this address only. It allows no inline scripts and styles, so that nothing runs
-// that is hidden in a name from Control Center.
+// pagePolicy lets a page use files and answers from this address only. It allows no inline scripts and styles, so that
+// nothing runs that is hidden in a name from Control Center.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
-// WithExamples sets example devices, which the page shows before the first question. They are the sandbox's devices, so this option
-// is only for a service with the sandbox.
+// WithExamples sets example devices, which the page shows before the first question. They are the sandbox's devices, so this
+// option is only for a service with the sandbox.
 func WithExamples(devices ...sandbox.Device) Option {
 	return func(s *Site) { s.examples = devices }
 }
 
-// WithGRPCAddr sets the address of the gRPC door, for the calls that the page shows. The page shows only the port, because the host
-// may be a wildcard.
+// WithGRPCAddr sets the address of the gRPC door, for the calls that the page shows. The page shows only the port, because
+// the host may be a wildcard.
 func WithGRPCAddr(addr string) Option {
 	return func(s *Site) {
 		if _, port, err := net.SplitHostPort(addr); err == nil && port != "0" {
@@ -63,8 +63,8 @@ func (s *Site) addPage() {
 	}
 }
 
-// pagePart makes a document that belongs to the page. Browsers ask each time whether it is still the same, so that after an update no
-// old script runs with a new page.
+// pagePart makes a document that belongs to the page. Browsers ask each time whether it is still the same, so that after an
+// update no old script runs with a new page.
 func pagePart(contentType string, content []byte) document {
 	part := newDocument(content, contentType)
 	part.policy = pagePolicy

@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Read reads the only document of a file into a struct, and refuses fields that the struct does not have. The errors name the file,
-// but do not repeat its values: operators put secrets into wrong places, and errors go to logs.
+// Read reads the only document of a file into a struct, and refuses fields that the struct does not have. The errors name the
+// file, but do not repeat its values: operators put secrets into wrong places, and errors go to logs.
 func Read(file string, settings any) error {
 	content, err := os.ReadFile(file)
 	if err != nil {

@@ -1,7 +1,7 @@
-// Amounts are BigInt, as JSON has them: an int64 is a string, and a Number would lose digits above 2^53. null is what
-// Control Center did not report, which is not 0.
+// Amounts are BigInts: in JSON an int64 is a string, and a Number would lose digits above 2^53. null means that Control Center
+// did not report the amount, which differs from 0.
 
-// kinds are in the order of the contract, which is that of get's table and of CSV too.
+// kinds are in the order of the contract, which get's table and CSV have too.
 export const kinds = [
   { field: 'dataBytes', column: 'data_bytes', name: 'Data', way: '', unit: 'bytes', one: 'byte' },
   { field: 'voiceMtSeconds', column: 'voice_mt_seconds', name: 'Voice', way: 'to the device', short: 'MT', unit: 'seconds', one: 'second' },
@@ -18,10 +18,10 @@ export function amount(usage, kind) {
 
 const grouped = (value) => value.toLocaleString('en-GB');
 
-// exact is the amount to the last digit.
+// exact is the amount with all its digits.
 export const exact = (value, kind) => `${grouped(value)} ${value === 1n ? kind.one : kind.unit}`;
 
-// human is the amount as people say it, and says where it is rounded.
+// human is the amount as people would say it, with a sign if it is rounded.
 export function human(value, kind) {
   switch (kind.unit) {
     case 'bytes': return bytes(value);
@@ -40,7 +40,7 @@ function bytes(value) {
   let power = 0;
   let size;
   let tenths;
-  do { // until what is rounded fits the unit too
+  do { // until the rounded number fits the unit too
     power++;
     size = 1n << BigInt(10 * power);
     tenths = (value * 10n + size / 2n) / size;
@@ -55,7 +55,7 @@ function duration(value) {
   return told.join(' ') || withUnit(0, 's');
 }
 
-// share is how much of the greatest a value is, in percent. It is for a drawing, which needs no more digits.
+// share is a value in percent of the greatest value. It is for drawings, which need no more digits.
 export const share = (value, greatest) => (greatest > 0n ? Number((value * 10000n) / greatest) / 100 : 0);
 
 export const greatest = (values) => values.reduce((most, value) => (value != null && value > most ? value : most), 0n);

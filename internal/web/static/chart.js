@@ -1,10 +1,10 @@
 import { amount, exact, greatest, human, kinds, share } from './amounts.js';
 import { el, svg } from './elements.js';
 
-// mostZones is how many zones a chart has. The table has them all.
+// mostZones is the most zones that a chart shows. The table shows all of them.
 const mostZones = 12;
 
-// bar is a part of the greatest amount. What goes to the device is hatched, so that colour alone says nothing.
+// bar shows an amount as a part of the greatest one. Traffic to the device is hatched, so that colour is not the only difference.
 export function bar(value, most, hatched) {
   const width = value > 0n ? Math.max(share(value, most), 0.6) : 0;
   return svg('svg', { class: 'bar', width: '100%', height: '10', 'aria-hidden': 'true', focusable: 'false' },
@@ -14,7 +14,7 @@ export function bar(value, most, hatched) {
       : svg('rect', { class: 'zero', width: '2', height: '10' }));
 }
 
-// barLine is an amount with its bar; what was not reported has none.
+// barLine is an amount with its bar. An amount that was not reported has no bar.
 function barLine(value, kind, most) {
   const mark = kind.short && el('span', { class: 'mark' }, kind.short);
   if (value === null) {
@@ -23,7 +23,7 @@ function barLine(value, kind, most) {
   return el('div', { class: 'bar-line' }, mark, bar(value, most, kind.short === 'MT'), el('span', { class: 'of' }, human(value, kind)));
 }
 
-// zonesOf lists the zones of all plans in which any of the kinds was reported, the greatest alone where there are many.
+// zonesOf lists the zones of all plans in which any of the kinds was reported. If there are many, it lists only the greatest.
 function zonesOf(answer, these) {
   const zones = (answer.ratePlanUsages ?? []).flatMap((plan) => (plan.zoneUsages ?? []).map((zone) => ({
     plan: `${plan.ratePlan}, version ${plan.ratePlanVersion ?? 0}`,

@@ -1,7 +1,7 @@
 import { el } from './elements.js';
 import { dayLength, showDate, showDay, showSpan, showTime } from './times.js';
 
-// cycleSection shows the cycle that was answered as a line, with today in it.
+// cycleSection shows the cycle of the answer as a line, with a mark for today.
 export function cycleSection(cycle) {
   const start = Date.parse(cycle.startTime);
   const next = Date.parse(cycle.endTime) + 1000; // the end is the cycle's last second
@@ -16,7 +16,7 @@ export function cycleSection(cycle) {
   const line = el('div', { class: 'line', role: 'img',
     'aria-label': `Billing cycle from ${showDate(start)} to ${showDate(next - 1000)}. ${told}.` });
   const done = el('span', { class: 'done' });
-  done.style.width = `${passed * 100}%`; // a script may set a style where the document may not
+  done.style.width = `${passed * 100}%`; // the page's policy allows a style set by a script, but not one in the document
   line.append(done);
   if (within) {
     const today = el('span', { class: 'today' });

@@ -7,8 +7,8 @@ import { ask } from './replies.js';
 import { dayBefore, showDate } from './times.js';
 import { amountHead, amountIn, swipe } from './usage.js';
 
-// earlierSection compares the answer with the two cycles before, when asked to: each is a call of Control Center, which
-// allows an account about one a second. So they go one after the other.
+// earlierSection compares the answer with the two cycles before, when the user asks for it. Each cycle is a call of Control Center,
+// which allows an account about one call a second, so it asks for one cycle after the other.
 export function earlierSection(question, answer, signal) {
   const place = el('div', { class: 'compared' },
     el('p', { class: 'quiet' }, 'Two more questions, one after the other: an account may ask Control Center about once a second.'));
@@ -38,7 +38,7 @@ export function earlierSection(question, answer, signal) {
     el('div', { class: 'heading' }, el('h3', { id: 'earlier-title' }, 'Earlier cycles'), button), place);
 }
 
-// findEarlier asks for the cycle before the last one there is until there are three, and tells why there are fewer.
+// findEarlier asks for earlier and earlier cycles until there are three, or says why there are fewer.
 async function findEarlier(question, answer, signal) {
   const compared = [answer];
   while (compared.length < 3) {
@@ -56,8 +56,8 @@ async function findEarlier(question, answer, signal) {
   return { compared };
 }
 
-// keepsNone tells the earliest day that Control Center takes. It is one of the account's, so it need not be that on which the
-// last cycle that was found begins in UTC.
+// keepsNone tells the earliest day that Control Center accepts. That day is in the account's time zone, so it may differ from the
+// day on which the earliest cycle found begins in UTC.
 const keepsNone = (earliest) => (earliest
   ? `Control Center keeps no cycle before ${showDate(earliest)}, by the account’s own time zone.`
   : 'Control Center keeps no earlier cycle.');
@@ -84,5 +84,5 @@ function comparedTable(question, compared) {
       el('tbody', {}, rows)));
 }
 
-// dayIn is a day in the middle of a cycle, which is in it in every time zone.
+// dayIn is a day in the middle of a cycle, which belongs to the cycle in every time zone.
 const dayIn = (cycle) => new Date((Date.parse(cycle.startTime) + Date.parse(cycle.endTime)) / 2).toISOString().slice(0, 10);

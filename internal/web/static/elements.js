@@ -1,4 +1,4 @@
-// Elements are made here alone, and text only ever becomes a text node: names from Control Center may hold anything.
+// All elements are made here, and text only ever becomes a text node: names from Control Center may hold anything.
 
 const svgNamespace = 'http://www.w3.org/2000/svg';
 
@@ -18,18 +18,18 @@ export const el = (name, attributes = {}, ...children) => fill(document.createEl
 export const svg = (name, attributes = {}, ...children) =>
   fill(document.createElementNS(svgNamespace, name), attributes, children);
 
-// say has a screen reader tell something, and shows nothing.
+// say makes a screen reader read something, and shows nothing.
 export function say(text) {
   document.getElementById('said').textContent = text;
 }
 
-// every calls now and then each second, until the element is out of the page.
+// every calls at once and then every second, until the element has left the page.
 export function everySecond(element, task) {
   task();
   const timer = setInterval(() => (element.isConnected ? task() : clearInterval(timer)), 1000);
 }
 
-// copyButton copies a text, or where the browser does not let it, selects what shows it.
+// copyButton copies a text. If the browser does not allow that, it selects the element that shows the text.
 export function copyButton(label, text, shown) {
   const button = el('button', { type: 'button' }, label);
   button.addEventListener('click', async () => {

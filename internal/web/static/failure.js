@@ -4,15 +4,15 @@ import { keepToken, token } from './token.js';
 
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
 
-// sentence makes one of a text of the service. A name of a field, such as cycle_start_date, stays as it is.
+// sentence makes a sentence of a text from the service. The name of a field, such as cycle_start_date, stays as it is.
 const sentence = (text) => text
   .replace(/^[a-z]+(?=[ ,;:])/, (first) => (fields.includes(first) ? first : first[0].toUpperCase() + first.slice(1)))
   .replace(/[^.!?]$/, '$&.');
 
-// inputOf is where a field is asked for. A link can have made up any, such as constructor or length.
+// inputOf is the input for a field. The name may be any text from a link, such as constructor or length.
 const inputOf = (form, field) => (fields.includes(camel(field)) ? form.elements[camel(field)] : null);
 
-// showViolations writes what is wrong with a field to it, and gives what belongs to no field of the form.
+// showViolations shows each violation at the field of the form, and returns those that belong to no field.
 function showViolations(form, violations) {
   return violations.filter(({ field, description }) => {
     const input = inputOf(form, field);
@@ -43,8 +43,8 @@ const titles = {
 };
 const fallbackTitles = { DEADLINE_EXCEEDED: 'No answer in time', CANCELLED: 'The question was left' };
 
-// The service's texts are also for programs. Where they speak of what programs have, people get these. When to ask again is
-// not in them: the countdown tells it.
+// The service's texts are also for programs. For reasons whose text speaks of a program's means, people get these texts. They do not
+// say when to ask again, because the countdown does.
 const texts = {
   RATE_LIMITED: 'The account’s calls to Control Center are used up for now.',
   CALLER_RATE_LIMITED: 'You ask more often than the service’s policy lets you.',
@@ -58,13 +58,13 @@ const texts = {
 
 const titleOf = (failure) => failure.title ?? titles[failure.reason] ?? fallbackTitles[failure.code] ?? 'The question failed';
 
-// textOf is empty where there are violations: each says what is wrong, where it is.
+// textOf is empty if there are violations: each violation says at its place what is wrong.
 const textOf = (failure) => (failure.violations?.length > 0 ? '' : texts[failure.reason] ?? sentence(failure.text));
 
-// lineOf is a failure in a line.
+// lineOf is a failure in one line.
 export const lineOf = (failure) => [titleOf(failure), textOf(failure)].filter(Boolean).map(sentence).join(' ');
 
-// failureSection tells why there is no answer, and offers what can be done about it.
+// failureSection says why there is no answer, and offers what the user can do.
 export function failureSection({ failure, requestId, status, account }, form, again) {
   const elsewhere = showViolations(form, failure.violations ?? []);
   const text = textOf(failure);
@@ -89,7 +89,7 @@ export function failureSection({ failure, requestId, status, account }, form, ag
 const passing = ['DEADLINE_EXCEEDED', 'INTERNAL', 'UNKNOWN', 'CANCELLED', undefined];
 const mayPass = ({ code, reason }) => passing.includes(code) && reason !== 'UPSTREAM_INVALID_RESPONSE';
 
-// retry lets ask again: at once, or when the time that the service told has passed.
+// retry lets the user ask again: at once, or after the time that the service asked to wait.
 export function retry(failure, again) {
   const button = el('button', { type: 'button', class: 'primary', click: () => again() }, 'Ask again');
   if (failure.wait == null) return mayPass(failure) && el('p', { class: 'retry' }, button);
@@ -110,7 +110,7 @@ export function retry(failure, again) {
   return line;
 }
 
-// tokenForm takes the caller's token. The field has no name: nothing can put it into a link.
+// tokenForm asks for the caller's token. The field has no name, so that the token cannot get into a link.
 function tokenForm(again) {
   const input = el('input', { id: 'token', type: 'password', class: 'mono', required: true,
     pattern: '\\s*[!-~]+\\s*', title: 'Letters, digits and signs of ASCII', autocomplete: 'off', spellcheck: 'false', 'aria-describedby': 'token-hint' });

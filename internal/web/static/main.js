@@ -11,7 +11,7 @@ const start = document.getElementById('start');
 const hasExamples = !start.hidden;
 
 let asked = null; // the query string of the page's link
-let current = new AbortController(); // ends what belongs to the question before
+let current = new AbortController(); // ends the work for the present question
 
 function fill(question) {
   for (const name of ['ratePlan', 'zone', 'account']) form.elements[name].value = question.rest.get(name) ?? '';
@@ -21,14 +21,14 @@ function fill(question) {
   details.open = matchMedia('(min-width: 44rem)').matches || fields.slice(1).some((name) => question.rest.has(name));
 }
 
-// asDay is what a field for a day can show of what a link may have.
+// asDay is the value from a link as far as an input for a day can show it.
 function asDay(text) {
   const day = text?.slice(0, 10) ?? '';
   const time = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(day) : NaN;
   return Number.isFinite(time) && new Date(time).toISOString().startsWith(day) ? day : '';
 }
 
-// answer asks the question and shows what comes of it.
+// answer asks the question and shows the result.
 async function answer(question, { fresh, byUser } = {}) {
   current.abort();
   const mine = new AbortController();
@@ -46,7 +46,7 @@ async function answer(question, { fresh, byUser } = {}) {
   try {
     reply = await ask(question, { fresh, signal: mine.signal });
   } catch {
-    return; // the question was left
+    return; // there is another question already
   }
   if (mine.signal.aborted) return;
   const again = (how) => answer(question, { ...how, byUser: true });
@@ -57,7 +57,7 @@ async function answer(question, { fresh, byUser } = {}) {
   if (byUser) moveFocus(reply);
 }
 
-// moveFocus goes where the user has to go on, unless that is the form.
+// moveFocus moves the focus to where the user goes on, unless that is the form.
 function moveFocus(reply) {
   const next = results.querySelector('#token') ?? form.querySelector('[aria-invalid]') ?? results.querySelector('h2');
   if (reply.failure || !form.contains(document.activeElement)) next?.focus();
@@ -81,7 +81,7 @@ function showAsking(mine, question) {
   everySecond(results.firstChild, () => { passed.textContent = `${Math.floor((performance.now() - began) / 1000)} s`; });
 }
 
-// go makes the question the page's link, and answers it.
+// go puts the question into the page's link, and answers it.
 function go(question) {
   const link = linkOf(question);
   if (link !== location.pathname + location.search) history.pushState(null, '', link);
@@ -95,7 +95,7 @@ form.addEventListener('submit', (event) => {
   go(fromForm(form));
 });
 
-// A link of the page that is a question is asked without loading the page anew, unless it is opened elsewhere.
+// A link to a question is answered without loading the page anew, unless it is opened in another tab or window.
 document.addEventListener('click', (event) => {
   const link = event.target.closest('a[data-question]');
   if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

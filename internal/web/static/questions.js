@@ -1,5 +1,5 @@
-// A question is the query string of the page's link: the ICCID, and the rest as REST takes it. What is in it goes to the
-// service as it stands, so that a misspelt parameter is refused here too and does not answer another question.
+// A question is the query string of the page's link: the ICCID, and REST's own parameters. They go to the service unchanged, so
+// that a misspelt parameter is refused and does not become another question.
 
 export const fields = ['iccid', 'cycleStartDate', 'ratePlan', 'zone', 'account'];
 
@@ -58,10 +58,11 @@ export function asGrpcurl(question, withToken) {
     `  ${grpcAddr()} jasper.usage.v1.UsageService/GetDeviceUsageInZone`;
 }
 
-// word is a text as one word of a shell, quoted where it needs to be.
+// word is a text as one word for a shell, quoted if necessary.
 const word = (text) => (/^[\w.:-]+$/.test(text) ? text : quoted(text));
 
-// asCommand has a flag for each parameter, of the same name. A value follows its = sign, or one such as -x would be a flag.
+// asCommand has a flag of the same name for each parameter. Values follow an = sign, because a value such as -x would be a flag
+// otherwise.
 export function asCommand(question, withToken) {
   const flags = [...question.rest].map(([name, value]) => ` --${name.replace(/_|(?=[A-Z])/g, '-').toLowerCase()}=${word(value)}`);
   return `${withToken ? 'ZONEUSAGE_TOKEN="$TOKEN" ' : ''}zoneusage get ${word(question.iccid)}${flags.join('')} \\\n` +

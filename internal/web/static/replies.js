@@ -1,7 +1,7 @@
 import { pathOf } from './questions.js';
 import { token } from './token.js';
 
-// ask asks the service. It gives an answer { body, … } or what failed { failure, … }; when the signal aborts, it throws.
+// ask asks the service. It returns an answer { body, … } or a failure { failure, … }, and throws if the signal aborts.
 export async function ask(question, { signal, fresh } = {}) {
   const headers = { Accept: 'application/json' };
   if (token()) headers.Authorization = `Bearer ${token()}`;
@@ -33,7 +33,7 @@ export async function ask(question, { signal, fresh } = {}) {
 
 const unreachable = { title: 'The service cannot be reached', text: 'The request did not get through. Look at your connection, and ask again.' };
 
-// What google.rpc.Code calls the codes that the service gives.
+// The names in google.rpc.Code of the codes that the service uses.
 const codes = {
   1: 'CANCELLED', 2: 'UNKNOWN', 3: 'INVALID_ARGUMENT', 4: 'DEADLINE_EXCEEDED', 5: 'NOT_FOUND', 7: 'PERMISSION_DENIED',
   8: 'RESOURCE_EXHAUSTED', 11: 'OUT_OF_RANGE', 12: 'UNIMPLEMENTED', 13: 'INTERNAL', 14: 'UNAVAILABLE', 16: 'UNAUTHENTICATED',
@@ -54,7 +54,7 @@ function failureOf(status, response) {
   };
 }
 
-// waitOf is how many seconds to wait before asking again; null where nobody says.
+// waitOf is how many seconds to wait before asking again; null if the service does not say.
 function waitOf(info, header) {
   const seconds = Number.parseFloat(info?.retryDelay ?? header ?? '');
   return Number.isFinite(seconds) ? Math.max(seconds, 0) : null;

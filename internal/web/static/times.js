@@ -1,4 +1,4 @@
-// Times are shown in UTC: the account's own time zone is not told.
+// Times are shown in UTC, because answers do not give the account's time zone.
 
 const day = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short' });
 const date = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short', year: 'numeric' });
@@ -25,6 +25,6 @@ export function showSpan(span) {
   return days + hours === 0 ? 'less than an hour' : [days && `${days} d`, hours && `${hours} h`].filter(Boolean).join(' ');
 }
 
-// dayBefore is a day that the cycle before holds, whatever the account's time zone: a cycle starts at midnight there, and
-// the day that UTC has a whole day earlier lies before it everywhere.
+// dayBefore is a day in the cycle before, whatever the account's time zone is: a cycle starts at midnight there, and the UTC date
+// of a whole day earlier is before that start in every time zone.
 export const dayBefore = (start) => new Date(new Date(start).getTime() - dayLength).toISOString().slice(0, 10);

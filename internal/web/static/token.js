@@ -1,5 +1,5 @@
-// The token of a caller is kept for this tab alone: never in the link, and gone with the tab. Where the browser keeps
-// nothing, the page does until it is left.
+// The caller's token is kept only for this tab: never in the link, and gone with the tab. If the browser stores nothing, the page
+// keeps it until the user leaves the page.
 
 const key = 'zoneusage-token';
 

@@ -3,7 +3,7 @@ import { el } from './elements.js';
 
 const notReported = () => el('span', { class: 'null' }, 'not reported');
 
-// amountIn shows an amount twice: exactly, and as people say it.
+// amountIn shows an amount twice: exactly, and as people would say it.
 export function amountIn(value, kind) {
   if (value === null) return [notReported()];
   const digits = value.toLocaleString('en-GB');
@@ -31,7 +31,7 @@ export const amountHead = (kind) => el('th', { scope: 'col', class: 'number' },
 
 const amounts = (usage) => kinds.map((kind) => el('td', { class: 'number' }, amountIn(amount(usage, kind), kind)));
 
-// planBody is a rate plan's rows: its zones, and their sum where there are several.
+// planBody is the rows of a rate plan: its zones, and their sum if there are several.
 function planBody(plan) {
   const zones = plan.zoneUsages ?? [];
   const several = zones.length > 1;
@@ -47,7 +47,7 @@ function planBody(plan) {
 // swipe tells those with a small screen that there is more.
 export const swipe = () => el('span', { class: 'swipe' }, 'Scroll sideways for all columns');
 
-// usageTable has everything that was answered, to the last digit.
+// usageTable shows the whole answer, with all digits.
 export function usageTable(answer) {
   return el('div', { class: 'scroll', role: 'region', tabindex: '0', 'aria-labelledby': 'usage-caption' },
     el('table', {},
