@@ -20,10 +20,10 @@ import (
 
 // An accessLog writes one line per call and tells the metrics of it. Credentials never reach it.
 type accessLog struct {
-	out    io.Writer
-	whole  bool       // ICCIDs are not masked
-	silent float64    // the percentage of successes without a line
-	called func(Call) // nil: nobody counts
+	out           io.Writer
+	fullICCIDs    bool       // ICCIDs are not masked
+	silentPercent float64    // the percentage of successes without a line
+	called        func(Call) // nil: nobody counts
 	// stopped ends when calls are cut off.
 	stopped context.Context
 	lines   *sync.Pool // of *[]byte
@@ -31,7 +31,7 @@ type accessLog struct {
 
 func newAccessLog(stopped context.Context, cfg Config) accessLog {
 	return accessLog{
-		out: cfg.AccessLog, whole: cfg.LogFullICCIDs, silent: cfg.SilentSuccesses, called: cfg.Called, stopped: stopped,
+		out: cfg.AccessLog, fullICCIDs: cfg.LogFullICCIDs, silentPercent: cfg.SilentSuccesses, called: cfg.Called, stopped: stopped,
 		lines: &sync.Pool{New: func() any { return new([]byte) }},
 	}
 }
@@ -40,7 +40,7 @@ func newAccessLog(stopped context.Context, cfg Config) accessLog {
 func (l accessLog) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	err := handler(srv, stream)
 	if failed := (*callError)(nil); errors.As(err, &failed) {
-		l.tell(recordOf(stream.Context()), time.Now(), err)
+		l.writeLine(recordOf(stream.Context()), time.Now(), err)
 	}
 	return err
 }
@@ -58,10 +58,10 @@ func (l accessLog) end(rec *record, err error) {
 		})
 	}
 	const percent = 100
-	if err == nil && l.silent > 0 && mathrand.Float64()*percent < l.silent {
+	if err == nil && l.silentPercent > 0 && mathrand.Float64()*percent < l.silentPercent {
 		return
 	}
-	l.tell(rec, ended, err)
+	l.writeLine(rec, ended, err)
 }
 
 // reasonIn is the reason of an error; empty for none.
@@ -74,13 +74,13 @@ func reasonIn(err error) string {
 }
 
 // tell writes the line of a call.
-func (l accessLog) tell(rec *record, ended time.Time, err error) {
+func (l accessLog) writeLine(rec *record, ended time.Time, err error) {
 	if l.out == nil {
 		return
 	}
 	buffer := l.lines.Get().(*[]byte)
 	defer l.lines.Put(buffer)
-	line := logLine{text: (*buffer)[:0], whole: l.whole}
+	line := logLine{text: (*buffer)[:0], fullICCIDs: l.fullICCIDs}
 	line.call(rec, ended, err)
 	*buffer = line.text
 	_, _ = l.out.Write(line.text) // there is no other place to tell that it fails

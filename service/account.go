@@ -48,7 +48,7 @@ type account struct {
 type flight struct {
 	query  jasperclient.UsageQuery
 	call   *jasperclient.Call
-	landed *answer // what came of it, nil for nothing to keep; set before the call's callers have the outcome
+	answer *answer // what came of it, nil for nothing to keep; set before the call's callers have the outcome
 }
 
 func newAccount(a Account, cfg AnswerConfig) *account {
@@ -72,7 +72,7 @@ type question struct {
 }
 
 // whole is the query without its filters.
-func whole(query jasperclient.UsageQuery) jasperclient.UsageQuery {
+func unfiltered(query jasperclient.UsageQuery) jasperclient.UsageQuery {
 	query.RatePlan, query.Zone = "", ""
 	return query
 }
@@ -109,7 +109,7 @@ func (a *account) ask(ctx context.Context, rec *record, q question) finding {
 		ctx, cancel = context.WithDeadline(ctx, q.deadline)
 		defer cancel()
 	}
-	found := a.fly(ctx, rec, q, true)
+	found := a.askUpstream(ctx, rec, q, true)
 	if a.cfg.ServeStale == 0 || q.maxAge != nil || reasonOf(found.err) != usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE {
 		return found
 	}
@@ -123,34 +123,34 @@ func (a *account) ask(ctx context.Context, rec *record, q question) finding {
 }
 
 // fly asks Control Center, with a call for the question alone or, if that may be, one that is for more.
-func (a *account) fly(ctx context.Context, rec *record, q question, forMore bool) finding {
-	kept, flight, source, err := a.board(ctx, q, forMore)
+func (a *account) askUpstream(ctx context.Context, rec *record, q question, forMore bool) finding {
+	kept, flight, source, err := a.joinOrStart(ctx, q, forMore)
 	switch {
 	case err != nil:
 		return finding{err: err}
 	case flight == nil:
 		return kept
 	}
-	came := time.Now()
-	defer rec.follow(flight.call)
+	joined := time.Now()
+	defer rec.addUpstream(flight.call)
 	if _, err = flight.call.Wait(ctx); err != nil {
 		return finding{err: err, source: source}
 	}
-	landed := flight.landed
-	if !landed.ends.IsZero() && !came.Before(landed.ends) {
-		return a.fly(ctx, rec, q, forMore) // the call was on its way when its cycle ended, and the question came after that
+	got := flight.answer
+	if !got.ends.IsZero() && !joined.Before(got.ends) {
+		return a.askUpstream(ctx, rec, q, forMore) // the call was on its way when its cycle ended, and the question came after that
 	}
 	if flight.query != q.query {
-		if landed = landed.part(q.query); landed == nil {
-			return a.fly(ctx, rec, q, false)
+		if got = got.part(q.query); got == nil {
+			return a.askUpstream(ctx, rec, q, false)
 		}
 	}
-	return finding{answer: landed, err: landed.err, source: source}
+	return finding{answer: got, err: got.err, source: source}
 }
 
 // board gives the kept answer to the question, or else a flight to wait for, one there is or a new one, and what that makes
 // the source of the answer.
-func (a *account) board(ctx context.Context, q question, forMore bool) (_ finding, _ *flight, source string, _ error) {
+func (a *account) joinOrStart(ctx context.Context, q question, forMore bool) (_ finding, _ *flight, source string, _ error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if kept, ok := a.fresh(q); ok { // of a flight that landed in between
@@ -160,7 +160,7 @@ func (a *account) board(ctx context.Context, q question, forMore bool) (_ findin
 	if q.maxAge != nil {
 		maxAge = *q.maxAge
 	}
-	for _, query := range []jasperclient.UsageQuery{q.query, whole(q.query)} {
+	for _, query := range []jasperclient.UsageQuery{q.query, unfiltered(q.query)} {
 		flight := a.flights[query]
 		if flight != nil && (forMore || query == q.query) && flight.call.Join(q.caller, maxAge) {
 			return finding{}, flight, sourceJoined, nil
@@ -177,14 +177,14 @@ func (a *account) fresh(q question) (finding, bool) {
 
 // kept is the youngest kept answer to the question that will do, its own or the part of the device's whole one that its
 // filters leave.
-func (a *account) kept(q question, source string, will func(kept *answer, now time.Time) bool) (finding, bool) {
+func (a *account) kept(q question, source string, acceptable func(kept *answer, now time.Time) bool) (finding, bool) {
 	now := time.Now()
 	own, ok := a.answers.GetIfPresent(q.query)
-	ok = ok && will(own, now)
-	if whole := whole(q.query); whole != q.query {
-		of, there := a.answers.GetIfPresent(whole)
-		if there && will(of, now) && (!ok || of.sent.After(own.sent)) {
-			if part := of.part(q.query); part != nil {
+	ok = ok && acceptable(own, now)
+	if query := unfiltered(q.query); query != q.query {
+		whole, there := a.answers.GetIfPresent(query)
+		if there && acceptable(whole, now) && (!ok || whole.sent.After(own.sent)) {
+			if part := whole.part(q.query); part != nil {
 				own, ok = part, true
 			}
 		}
@@ -199,11 +199,11 @@ func (a *account) kept(q question, source string, will func(kept *answer, now ti
 func (a *account) start(ctx context.Context, q question) (*flight, error) {
 	f := &flight{query: q.query}
 	call, err := a.Client.Start(ctx, q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
-		f.landed = newAnswer(q.query, usage, sent, err)
+		f.answer = newAnswer(q.query, usage, sent, err)
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if f.landed != nil {
-			a.keep(q.query, f.landed)
+		if f.answer != nil {
+			a.keep(q.query, f.answer)
 		}
 		if a.flights[q.query] == f {
 			delete(a.flights, q.query)
@@ -219,12 +219,12 @@ func (a *account) start(ctx context.Context, q question) (*flight, error) {
 
 // keep keeps an answer, unless it is older than the one there is. That a device is not known is an answer to whatever is
 // asked of its cycle.
-func (a *account) keep(query jasperclient.UsageQuery, landed *answer) {
-	if landed.err != nil && isUnknownDevice(landed.err) {
-		query = whole(query)
+func (a *account) keep(query jasperclient.UsageQuery, latest *answer) {
+	if latest.err != nil && isUnknownDevice(latest.err) {
+		query = unfiltered(query)
 	}
 	older, ok := a.answers.GetEntryQuietly(query)
-	if a.cfg.CacheBytes > 0 && (!ok || !older.Value.sent.After(landed.sent)) {
-		a.answers.Set(query, landed)
+	if a.cfg.CacheBytes > 0 && (!ok || !older.Value.sent.After(latest.sent)) {
+		a.answers.Set(query, latest)
 	}
 }

@@ -32,7 +32,7 @@ func (a *arrivals) receive(ctx context.Context, rec *record, recv func(any) erro
 	if !a.await(ctx, rec) {
 		return status.Error(codes.ResourceExhausted, "too many calls have begun without a message")
 	}
-	defer a.came(rec)
+	defer a.done(rec)
 	return recv(message)
 }
 
@@ -43,7 +43,7 @@ func (a *arrivals) await(ctx context.Context, rec *record) bool {
 		return false
 	}
 	a.awaited++
-	rec.awaits, rec.prev = ctx, a.last
+	rec.handlerCtx, rec.prev = ctx, a.last
 	if a.last == nil {
 		a.first = rec
 	} else {
@@ -53,7 +53,7 @@ func (a *arrivals) await(ctx context.Context, rec *record) bool {
 	return true
 }
 
-func (a *arrivals) came(rec *record) {
+func (a *arrivals) done(rec *record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.awaited--
@@ -67,7 +67,7 @@ func (a *arrivals) came(rec *record) {
 	} else {
 		rec.next.prev = rec.prev
 	}
-	rec.awaits, rec.prev, rec.next = nil, nil, nil
+	rec.handlerCtx, rec.prev, rec.next = nil, nil, nil
 }
 
 // sweep ends the calls whose message has not come in time, until ctx ends.
@@ -98,7 +98,7 @@ func (a *arrivals) late() []ender {
 	defer a.mu.Unlock()
 	var late []ender
 	for rec := a.first; rec != nil && time.Since(rec.start) >= readTimeout; rec = rec.next {
-		if call, ok := grpc.ServerTransportStreamFromContext(rec.awaits).(ender); ok {
+		if call, ok := grpc.ServerTransportStreamFromContext(rec.handlerCtx).(ender); ok {
 			late = append(late, call)
 		}
 	}

@@ -110,10 +110,10 @@ func BenchmarkPassage(b *testing.B) {
 		b.Fatal(err)
 	}
 	log := newAccessLog(b.Context(), cfg)
-	way := cfg.passage(service, doorkeeper{guard: guard, usage: service}, log)
+	p := cfg.passage(service, doorkeeper{guard: guard, usage: service}, log)
 	req := &usagev1.GetDeviceUsageInZoneRequest{Iccid: benchedICCID}
 	rec := newRecord(b.Context(), usagev1.UsageService_GetDeviceUsageInZone_FullMethodName, nil)
-	rec.source, rec.told, rec.account, rec.peer, rec.deadline = sourceCache, sourceCache, "bench", "127.0.0.1:12345", time.Now().Add(time.Hour)
+	rec.source, rec.replySource, rec.account, rec.peer, rec.deadline = sourceCache, sourceCache, "bench", "127.0.0.1:12345", time.Now().Add(time.Hour)
 	rec.iccid = benchedICCID
 	header := metadata.MD{"user-agent": {"bench"}}
 	ctx := peer.NewContext(b.Context(), &peer.Peer{Addr: namedAddr{text: "127.0.0.1:12345", host: "127.0.0.1"}})
@@ -122,13 +122,13 @@ func BenchmarkPassage(b *testing.B) {
 	for name, work := range map[string]func(){
 		"record":     func() { newRecord(ctx, rec.method, header) },
 		"header":     func() { reply.of(rec) },
-		"doorkeeper": func() { _ = way.keeper.let(rec, rec, req) },
-		"deadline":   func() { way.limit(rec, rec) },
+		"doorkeeper": func() { _ = p.keeper.authorize(rec, rec, req) },
+		"deadline":   func() { p.limit(rec, rec) },
 		"validate":   func() { _, _ = validate(rec, req) },
 		"cache":      func() { account.fresh(q) },
-		"log":        func() { log.tell(rec, time.Now(), nil) },
-		"span":       func() { _, _ = way.tracer.trace(rec, rec, req, service.answer) },
-		"all of it":  func() { _, _ = way.ask(rec, rec, req) },
+		"log":        func() { log.writeLine(rec, time.Now(), nil) },
+		"span":       func() { _, _ = p.tracer.trace(rec, rec, req, service.answer) },
+		"all of it":  func() { _, _ = p.ask(rec, rec, req) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -14,7 +14,7 @@ const classBulk = "bulk"
 // callerOf is who waits in the account's lane; a class that is none is added to bad.
 func callerOf(rec *record, bad *requestError) jasperclient.Caller {
 	caller := jasperclient.Caller{Name: cmp.Or(rec.caller, rec.host)}
-	for _, class := range rec.sent.get(headerClass) {
+	for _, class := range rec.headers.get(headerClass) {
 		switch class {
 		case classBulk:
 			caller.Bulk = true

@@ -105,7 +105,7 @@ func (cfg Config) check() error {
 // passage is what every question passes.
 func (cfg Config) passage(usage *UsageService, keeper doorkeeper, log accessLog) *passage {
 	return &passage{usage: usage, keeper: keeper, log: log, tracer: newTracer(cfg),
-		otherwise: cfg.DefaultTimeout, maxTimeout: cfg.MaxTimeout}
+		defaultTimeout: cfg.DefaultTimeout, maxTimeout: cfg.MaxTimeout}
 }
 
 // bounds are those of callers' own gRPC connections.

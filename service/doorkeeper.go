@@ -23,7 +23,7 @@ type doorkeeper struct {
 }
 
 // let lets in the question of a call, or refuses it before anything is done for it.
-func (d doorkeeper) let(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) error {
+func (d doorkeeper) authorize(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) error {
 	// The default account's name is written into a question without one: a moment later another account could be the default
 	// one. The log has the account of a refused question too, if there is one of this name.
 	if account := d.usage.account(req.GetAccount()); account != nil {
@@ -37,7 +37,7 @@ func (d doorkeeper) let(ctx context.Context, rec *record, req *usagev1.GetDevice
 		d.assign(rec, caller, req)
 	}
 	err = d.allow(caller, req.GetAccount())
-	rec.let = err == nil
+	rec.allowed = err == nil
 	return err
 }
 
@@ -50,7 +50,7 @@ func (d doorkeeper) assign(rec *record, caller *callers.Caller, req *usagev1.Get
 }
 
 // letOther does so with a call of health. That of the service itself is for everybody.
-func (d doorkeeper) letOther(ctx context.Context, rec *record, req any) error {
+func (d doorkeeper) authorizeHealth(ctx context.Context, rec *record, req any) error {
 	check, ok := req.(*healthpb.HealthCheckRequest)
 	if ok && isPublicHealth(check.GetService()) {
 		return nil
@@ -79,7 +79,7 @@ func (d doorkeeper) admit(ctx context.Context, rec *record) (*callers.Caller, er
 
 // identify finds the caller.
 func (d doorkeeper) identify(ctx context.Context, rec *record) (*callers.Caller, error) {
-	shown := callers.Credentials{Host: rec.host, Authorization: rec.sent.get(headerAuthorization)}
+	shown := callers.Credentials{Host: rec.host, Authorization: rec.headers.get(headerAuthorization)}
 	if rec.door == doorLegacy {
 		return d.guard.IdentifyBasic(shown)
 	}

@@ -15,42 +15,16 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// A gateway is the REST door: grpc-gateway, with the rules that it lacks. Its calls pass what gRPC's do.
-type gateway struct {
-	mux  *runtime.ServeMux
-	way  *passage
-	from origins
-}
-
-func newGateway(way *passage, from origins) (*gateway, error) {
-	g := &gateway{way: way, from: from}
-	g.mux = runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, answerJSON{&runtime.JSONPb{}}),
-		runtime.WithForwardResponseRewriter(func(ctx context.Context, _ proto.Message) (any, error) { return recordOf(ctx).answer, nil }),
-		runtime.WithForwardResponseOption(writeHeader),
-		runtime.WithIncomingHeaderMatcher(none), // the record has them
-		runtime.WithOutgoingHeaderMatcher(none),
-		runtime.WithOutgoingTrailerMatcher(none),
-		runtime.WithMiddlewares(g.check),
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
-		runtime.WithErrorHandler(g.writeError),
-		runtime.WithRoutingErrorHandler(g.writeRoutingError),
-		runtime.WithDisablePathLengthFallback(), // and with it X-HTTP-Method-Override
-		runtime.WithWriteContentLength(),
-	)
-	return g, usagev1.RegisterUsageServiceHandlerClient(context.Background(), g.mux, usagev1.NewUsageServiceClient(inProcess{way}))
-}
-
 // none lets no header through.
 func none(string) (string, bool) { return "", false }
 
 // inProcess is how the gateway calls: what it calls is the passage, with no connection between.
-type inProcess struct{ way *passage }
+type inProcess struct{ passage *passage }
 
 // Invoke implements grpc.ClientConnInterface. The reply stays in the record, as the bytes that are to be written.
 func (c inProcess) Invoke(ctx context.Context, _ string, args, _ any, _ ...grpc.CallOption) (err error) {
 	rec := recordOf(ctx)
-	rec.answer, err = c.way.ask(ctx, rec, args.(*usagev1.GetDeviceUsageInZoneRequest))
+	rec.answer, err = c.passage.ask(ctx, rec, args.(*usagev1.GetDeviceUsageInZoneRequest))
 	return err
 }
 
@@ -72,7 +46,7 @@ const restMethod = usagev1.UsageService_GetDeviceUsageInZone_FullMethodName
 const maxQueryBytes = 8 << 10
 
 // check refuses what the gateway would pass over in silence, before the question is asked.
-func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
+func (d *restDoor) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
 		rec := recordOf(r.Context())
 		rec.method = restMethod
@@ -97,12 +71,12 @@ func (g *gateway) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 			next(w, r, path)
 			return
 		}
-		g.refuse(w, r, req, &bad)
+		d.refuse(w, r, req, &bad)
 	}
 }
 
 // refuse refuses a bad request.
-func (g *gateway) refuse(w http.ResponseWriter, r *http.Request, req *usagev1.GetDeviceUsageInZoneRequest, bad error) {
+func (d *restDoor) refuse(w http.ResponseWriter, r *http.Request, req *usagev1.GetDeviceUsageInZoneRequest, bad error) {
 	rec := recordOf(r.Context())
-	writeFailure(w, rec, status.Convert(g.way.refuse(r.Context(), rec, req, bad)), 0)
+	writeFailure(w, rec, status.Convert(d.passage.refuse(r.Context(), rec, req, bad)), 0)
 }

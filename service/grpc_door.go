@@ -59,7 +59,7 @@ func (d grpcDoor) getDeviceUsageInZone(
 	}
 	if err := sendHeader(ctx, rec); err != nil {
 		err = fail(ctx, err, jasperclient.UsageQuery{})
-		d.log.tell(rec, time.Now(), err) // beside the line of the answer, which its caller does not get
+		d.log.writeLine(rec, time.Now(), err) // beside the line of the answer, which its caller does not get
 		return nil, err
 	}
 	return reply, nil
@@ -76,17 +76,17 @@ func sendHeader(ctx context.Context, rec *record) error {
 }
 
 // other is what the calls of health pass.
-func (d grpcDoor) other(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+func (d grpcDoor) interceptHealth(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	rec := recordOf(ctx)
 	defer func() {
 		if value := recover(); value != nil {
 			err = fail(ctx, &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
-			d.log.tell(rec, time.Now(), err)
+			d.log.writeLine(rec, time.Now(), err)
 		}
 	}()
-	if err := d.keeper.letOther(ctx, rec, req); err != nil {
+	if err := d.keeper.authorizeHealth(ctx, rec, req); err != nil {
 		err = fail(ctx, err, jasperclient.UsageQuery{})
-		d.log.tell(rec, time.Now(), err)
+		d.log.writeLine(rec, time.Now(), err)
 		return nil, withTrailer(ctx, rec, err)
 	}
 	if err := grpc.SetHeader(ctx, newReplyHeader().of(rec)); err != nil {

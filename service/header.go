@@ -33,12 +33,12 @@ var replyHeaders = [...]header{
 }
 
 // sent are the headers of a call as they came through one of the doors.
-type sent struct {
+type requestHeaders struct {
 	grpc metadata.MD
 	rest http.Header
 }
 
-func (s sent) get(h header) []string {
+func (s requestHeaders) get(h header) []string {
 	if s.rest != nil {
 		return s.rest[h.rest]
 	}
@@ -47,11 +47,11 @@ func (s sent) get(h header) []string {
 
 // reply is what a reply says beside its message; what is empty is not sent.
 func (r *record) reply() (values [len(replyHeaders)]string) {
-	values[0], values[1] = r.requestID, r.told
-	if r.let {
+	values[0], values[1] = r.requestID, r.replySource
+	if r.allowed {
 		values[2] = r.account
 	}
-	if r.told == sourceCache || r.told == sourceStale {
+	if r.replySource == sourceCache || r.replySource == sourceStale {
 		values[3] = strconv.Itoa(int(r.age.Seconds()))
 	}
 	return values

@@ -24,17 +24,17 @@ import (
 // An answer keeps Control Center's timeStamp, also where it was kept. What cannot be passed on as it is meant is refused as
 // Control Center would: a date in another form than its two, and parameters that some clients send but nobody documented.
 type legacyDoor struct {
-	way    *passage
-	from   origins
-	others http.Handler
+	passage *passage
+	origins origins
+	others  http.Handler
 }
 
 // withLegacyDoor puts the door in front of a handler of other paths.
-func (cfg Config) withLegacyDoor(way *passage, from origins, others http.Handler) http.Handler {
+func (cfg Config) withLegacyDoor(p *passage, o origins, others http.Handler) http.Handler {
 	if !cfg.LegacyDoor {
 		return others
 	}
-	return legacyDoor{way, from, others}
+	return legacyDoor{p, o, others}
 }
 
 // ServeHTTP implements http.Handler.
@@ -47,7 +47,7 @@ func (d legacyDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	beginReply(w, r)
 	version, iccid, found := controlcenter.ReadPath(r.URL)
 	if !found {
-		d.way.log.end(rec, errNoFunction)
+		d.passage.log.end(rec, errNoFunction)
 		rec.writeHeader(w.Header())
 		controlcenter.WriteHTML(w, http.StatusNotFound)
 		return
@@ -70,20 +70,20 @@ var errNoFunction = &callError{
 // ask answers the request. Its errors are callErrors.
 func (d legacyDoor) ask(rec *record, r *http.Request, version, iccid string) (controlcenter.Answer, error) {
 	req, bad := readLegacy(r, version, iccid)
-	if from := d.from.check(r); from != nil {
-		return controlcenter.Answer{}, d.way.refuse(rec, rec, req, from)
+	if elsewhere := d.origins.check(r); elsewhere != nil {
+		return controlcenter.Answer{}, d.passage.refuse(rec, rec, req, elsewhere)
 	}
 	if len(bad.violations) > 0 {
-		return controlcenter.Answer{}, d.way.refuse(rec, rec, req, bad)
+		return controlcenter.Answer{}, d.passage.refuse(rec, rec, req, bad)
 	}
-	reply, err := d.way.ask(rec, rec, req)
+	reply, err := d.passage.ask(rec, rec, req)
 	if err != nil {
 		return controlcenter.Answer{}, err
 	}
 	answer, err := reply.vendors()
 	if err != nil {
 		err = fail(rec, err, jasperclient.UsageQuery{}) // the message is the service's own
-		d.way.log.tell(rec, time.Now(), err)            // beside the line of the answer, which its caller does not get
+		d.passage.log.writeLine(rec, time.Now(), err)   // beside the line of the answer, which its caller does not get
 		return answer, err
 	}
 	return answer, nil

@@ -14,11 +14,11 @@ import (
 // Stop waits for their handshake.
 type boundedListener struct {
 	net.Listener
-	most  int    // 0: no bound
-	full  func() // told when one is too many
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-	cut   bool
+	limit  int    // 0: no bound
+	onFull func() // told when one is too many
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	cut    bool
 }
 
 // fullDoor logs, once a minute at most, that a door has no place for more connections.
@@ -41,7 +41,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if tracked, err := l.track(conn); tracked != nil || err != nil {
 			return tracked, err
 		}
-		l.full()
+		l.onFull()
 		_ = conn.Close() // nobody has it
 	}
 }
@@ -54,7 +54,7 @@ func (l *boundedListener) track(conn net.Conn) (net.Conn, error) {
 		_ = conn.Close() // nobody waits for it
 		return nil, net.ErrClosed
 	}
-	if l.most > 0 && len(l.conns) >= l.most {
+	if l.limit > 0 && len(l.conns) >= l.limit {
 		return nil, nil
 	}
 	if l.conns == nil {

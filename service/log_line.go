@@ -18,8 +18,8 @@ import (
 // A logLine is a line as slog.JSONHandler writes it. It is written here because slog takes several times as long, which is more
 // than all the rest that a kept answer passes.
 type logLine struct {
-	text  []byte
-	whole bool // ICCIDs are not masked
+	text       []byte
+	fullICCIDs bool // ICCIDs are not masked
 }
 
 // call writes the line of a call that ended with err, nil for success.
@@ -87,7 +87,7 @@ func (l *logLine) string(key, value string) {
 		l.constant(key, value)
 		return
 	}
-	if !l.whole {
+	if !l.fullICCIDs {
 		value = maskICCIDs(value)
 	}
 	quoted, _ := json.Marshal(bounded(value)) // a string has a form
@@ -116,12 +116,12 @@ func isPlain(value string) bool {
 
 // iccid adds the ICCID that the caller sent, which is mostly one.
 func (l *logLine) iccid(key, sent string) {
-	if iccid, err := jasperclient.ParseICCID(sent); err == nil && !l.whole {
+	if iccid, err := jasperclient.ParseICCID(sent); err == nil && !l.fullICCIDs {
 		l.text = append(append(l.text, key...), masked...)
 		l.constant("", string(iccid[len(iccid)-shownDigits:])) // of the digits: what was sent may end with lines of spaces
 		return
 	}
-	if !l.whole {
+	if !l.fullICCIDs {
 		sent = maskICCID(sent)
 	}
 	l.string(key, sent)

@@ -33,18 +33,18 @@ func TestALineIsAsSlogWritesIt(t *testing.T) {
 		"plain", `"quoted\"`, "two\nlines", "Größe €", "\xff", "<html>&", "\u2028", strings.Repeat("x", 300), strings.Repeat("é", maxAttr),
 		"8988217755520000031", "a 8988217755520000031 b 898821775552000003", "12345678901234567", "",
 	} {
-		for _, whole := range []bool{false, true} {
+		for _, fullICCIDs := range []bool{false, true} {
 			rec := &record{
 				start: start, requestID: text, method: "/a/b", door: doorREST, peer: text, caller: text, subject: text, iccid: text, account: text,
 				source: sourceLive, traceID: "abc", bulk: true, waited: 2 * time.Second, attempts: 2, deadline: start.Add(30 * time.Second),
 			}
 			failed := fail(t.Context(), &jasperclient.UnavailableError{Err: errors.New(text)}, jasperclient.UsageQuery{})
-			line := logLine{whole: whole}
+			line := logLine{fullICCIDs: fullICCIDs}
 			line.call(rec, ended, failed)
 
 			var out bytes.Buffer
 			replace := MaskICCIDs
-			if whole {
+			if fullICCIDs {
 				replace = BoundAttrs
 			}
 			r := slog.NewRecord(ended, slog.LevelWarn, "call", 0)
@@ -64,7 +64,7 @@ func TestALineIsAsSlogWritesIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(decoded(t, out.Bytes()), decoded(t, line.text)); diff != "" {
-				t.Errorf("%.40q, whole %v (-slog +line)\n%s", text, whole, diff)
+				t.Errorf("%.40q, fullICCIDs %v (-slog +line)\n%s", text, fullICCIDs, diff)
 			}
 			if bytes.Count(line.text, []byte("\n")) != 1 || !bytes.HasSuffix(line.text, []byte("}\n")) {
 				t.Errorf("%.40q: it is no line: %q", text, line.text)

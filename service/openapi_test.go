@@ -100,7 +100,7 @@ func TestTheDocumentTellsEveryFailureAsItIs(t *testing.T) {
 		"404": {"INVALID_REQUEST"}, "405": {"INVALID_REQUEST"}, // for the door's own
 	}
 	var all []string
-	for reason, seen := range public {
+	for reason, seen := range publicStatus {
 		name, httpStatus := shortReason(reason), strconv.Itoa(runtime.HTTPStatusFromCode(seen.code))
 		all = append(all, name)
 		wantReasons[httpStatus] = append(wantReasons[httpStatus], name)

@@ -16,12 +16,12 @@ import (
 // metrics, the doorkeeper, the deadline and the span. It is one function and no chain of interceptors, each of which would cost
 // every call a closure and a context.
 type passage struct {
-	usage      *UsageService
-	keeper     doorkeeper
-	log        accessLog
-	tracer     *tracer       // nil for no spans
-	otherwise  time.Duration // the timeout of a call that comes with none
-	maxTimeout time.Duration
+	usage          *UsageService
+	keeper         doorkeeper
+	log            accessLog
+	tracer         *tracer       // nil for no spans
+	defaultTimeout time.Duration // the timeout of a call that comes with none
+	maxTimeout     time.Duration
 }
 
 // ask answers the question of a call. Its errors are callErrors.
@@ -34,7 +34,7 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 	}()
 	rec.iccid = req.GetIccid()
 	p.limit(ctx, rec)
-	if err := p.keeper.let(ctx, rec, req); err != nil {
+	if err := p.keeper.authorize(ctx, rec, req); err != nil {
 		return nil, fail(ctx, err, jasperclient.UsageQuery{})
 	}
 	if p.tracer == nil {
@@ -45,7 +45,7 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 
 // refuse ends a call whose request is bad, but tells a caller who may not ask nothing but that. Its error is a callError.
 func (p *passage) refuse(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest, bad error) error {
-	refused := fail(ctx, cmp.Or(p.keeper.let(ctx, rec, req), bad), jasperclient.UsageQuery{})
+	refused := fail(ctx, cmp.Or(p.keeper.authorize(ctx, rec, req), bad), jasperclient.UsageQuery{})
 	p.log.end(rec, refused)
 	return refused
 }
@@ -58,7 +58,7 @@ func (p *passage) limit(ctx context.Context, rec *record) {
 	case rec.hasTimeout:
 		timeout = min(rec.timeout, timeout)
 	case !ok:
-		timeout = p.otherwise
+		timeout = p.defaultTimeout
 	}
 	rec.deadline = rec.start.Add(timeout)
 	if ok && ends.Before(rec.deadline) { // the caller's own may be sooner

@@ -43,7 +43,7 @@ type record struct {
 	door      string
 	peer      string
 	host      string // of the peer
-	sent      sent
+	headers   requestHeaders
 	auth      credentials.AuthInfo // of a gRPC connection
 	tls       *tls.ConnectionState // of a REST one; nil without TLS
 
@@ -54,7 +54,7 @@ type record struct {
 	subject    string    // of the caller's JWT
 	iccid      string
 	account    string // that is asked
-	let        bool   // its caller may ask it
+	allowed    bool   // its caller may ask it
 	bulk       bool
 	untraced   bool          // no span is to be made
 	source     string        // of the answer
@@ -62,11 +62,11 @@ type record struct {
 	attempts   int           // how often Control Center was asked
 	traceID    string        // of a sampled trace
 
-	answer *answer       // to a question through the gateway
-	told   string        // the source, as the caller is told
-	age    time.Duration // of a reply that was kept
+	answer      *answer       // to a question through the gateway
+	replySource string        // the source, as the caller is told
+	age         time.Duration // of a reply that was kept
 
-	awaits     context.Context // the handler's, while the call's message is awaited
+	handlerCtx context.Context // the handler's, while the call's message is awaited
 	prev, next *record         // those that are awaited too
 }
 
@@ -87,7 +87,7 @@ func recordOf(ctx context.Context) *record {
 	}
 	sentHeader, _ := metadata.FromIncomingContext(ctx)
 	rec := newRecord(ctx, "", sentHeader)
-	rec.let = true // who lets callers in is somebody else
+	rec.allowed = true // who lets callers in is somebody else
 	return rec
 }
 
@@ -99,7 +99,7 @@ func newRecord(ctx context.Context, method string, header metadata.MD) *record {
 		requestID: acceptRequestID(header[headerRequestID.grpc]),
 		method:    method,
 		door:      doorGRPC,
-		sent:      sent{grpc: header},
+		headers:   requestHeaders{grpc: header},
 	}
 	if caller, ok := peer.FromContext(ctx); ok {
 		rec.auth, rec.peer = caller.AuthInfo, caller.Addr.String()
@@ -121,13 +121,13 @@ func newRESTRecord(r *http.Request, door string) *record {
 		door:      door,
 		peer:      r.RemoteAddr,
 		host:      hostOf(r.RemoteAddr),
-		sent:      sent{rest: r.Header},
+		headers:   requestHeaders{rest: r.Header},
 		tls:       r.TLS,
 	}
 }
 
 // over is why the call is over already; nil where it is not.
-func (r *record) over(ctx context.Context) error {
+func (r *record) endErr(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -138,20 +138,20 @@ func (r *record) over(ctx context.Context) error {
 }
 
 // note notes where a question's reply is from.
-func (r *record) note(found finding) {
+func (r *record) setSource(found finding) {
 	if found.isAnswer() {
 		r.source = found.source
 	}
 	switch {
 	case found.source == sourceCache || found.source == sourceStale:
-		r.told, r.age = found.source, found.age
+		r.replySource, r.age = found.source, found.age
 	case found.err == nil:
-		r.told = sourceLive
+		r.replySource = sourceLive
 	}
 }
 
 // follow adds what a call of Control Center took for the call.
-func (r *record) follow(call *jasperclient.Call) {
+func (r *record) addUpstream(call *jasperclient.Call) {
 	waited, attempts := call.Progress()
 	r.waited += waited
 	r.attempts += attempts

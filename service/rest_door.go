@@ -1,31 +1,60 @@
 package service
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
+// A restDoor is the REST door: grpc-gateway, with the rules that it lacks. Its calls pass what gRPC's do.
+type restDoor struct {
+	mux     *runtime.ServeMux
+	passage *passage
+	origins origins
+}
+
+func newRESTDoor(p *passage, o origins) (*restDoor, error) {
+	d := &restDoor{passage: p, origins: o}
+	d.mux = runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, answerJSON{&runtime.JSONPb{}}),
+		runtime.WithForwardResponseRewriter(func(ctx context.Context, _ proto.Message) (any, error) { return recordOf(ctx).answer, nil }),
+		runtime.WithForwardResponseOption(writeHeader),
+		runtime.WithIncomingHeaderMatcher(none), // the record has them
+		runtime.WithOutgoingHeaderMatcher(none),
+		runtime.WithOutgoingTrailerMatcher(none),
+		runtime.WithMiddlewares(d.check),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
+		runtime.WithErrorHandler(d.writeError),
+		runtime.WithRoutingErrorHandler(d.writeRoutingError),
+		runtime.WithDisablePathLengthFallback(), // and with it X-HTTP-Method-Override
+		runtime.WithWriteContentLength(),
+	)
+	return d, usagev1.RegisterUsageServiceHandlerClient(context.Background(), d.mux, usagev1.NewUsageServiceClient(inProcess{p}))
+}
+
 // ServeHTTP implements http.Handler.
-func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *restDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := newRESTRecord(r, doorREST)
 	beginReply(w, r)
-	if bad := g.from.check(r); bad != nil {
-		writeFailure(w, rec, status.Convert(g.way.refuse(rec, rec, &usagev1.GetDeviceUsageInZoneRequest{}, bad)), 0)
+	if bad := d.origins.check(r); bad != nil {
+		writeFailure(w, rec, status.Convert(d.passage.refuse(rec, rec, &usagev1.GetDeviceUsageInZoneRequest{}, bad)), 0)
 		return
 	}
 	if iccid, ok := plainQuestion(r); ok {
 		rec.method = restMethod
-		g.answer(w, rec, &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})
+		d.answer(w, rec, &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})
 		return
 	}
 	r.Header.Del("TE") // no trailer is passed on
-	g.mux.ServeHTTP(w, r.WithContext(rec))
+	d.mux.ServeHTTP(w, r.WithContext(rec))
 }
 
 // beginReply says what every reply says.
@@ -64,8 +93,8 @@ func plainQuestion(r *http.Request) (iccid string, ok bool) {
 }
 
 // answer answers a plain question.
-func (g *gateway) answer(w http.ResponseWriter, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) {
-	reply, err := g.way.ask(rec, rec, req)
+func (d *restDoor) answer(w http.ResponseWriter, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) {
+	reply, err := d.passage.ask(rec, rec, req)
 	if err != nil {
 		writeFailure(w, rec, status.Convert(err), 0)
 		return

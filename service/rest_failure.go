@@ -20,7 +20,7 @@ import (
 )
 
 // writeRoutingError answers a request for which there is no method of the service.
-func (g *gateway) writeRoutingError(
+func (d *restDoor) writeRoutingError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, httpStatus int,
 ) {
 	st := status.New(codes.InvalidArgument, "the path is malformed")
@@ -33,7 +33,7 @@ func (g *gateway) writeRoutingError(
 		w.Header().Set("Allow", http.MethodGet)
 	}
 	st = withInvalidRequest(st)
-	g.way.log.end(recordOf(ctx), &callError{st, errors.New(st.Message())})
+	d.passage.log.end(recordOf(ctx), &callError{st, errors.New(st.Message())})
 	writeFailure(w, recordOf(ctx), st, httpStatus)
 }
 
@@ -48,13 +48,13 @@ func withInvalidRequest(st *status.Status) *status.Status {
 }
 
 // writeError answers a call that failed, or a path that the gateway cannot read.
-func (g *gateway) writeError(
+func (d *restDoor) writeError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error,
 ) {
 	rec, st := recordOf(ctx), restStatus(err)
 	if _, called := runtime.ServerMetadataFromContext(ctx); !called {
 		// Of the others the passage tells.
-		g.way.log.end(rec, &callError{st, err})
+		d.passage.log.end(rec, &callError{st, err})
 	}
 	writeFailure(w, rec, st, 0)
 }

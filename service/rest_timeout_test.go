@@ -11,10 +11,10 @@ import (
 // The deadline that a call gets: the caller's, or the default, and never above the greatest.
 func TestDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		way := &passage{otherwise: time.Hour, maxTimeout: 10 * time.Hour}
+		p := &passage{defaultTimeout: time.Hour, maxTimeout: 10 * time.Hour}
 		check := func(caller string, ctx context.Context, rec *record, want time.Duration) {
 			rec.start = time.Now()
-			way.limit(ctx, rec)
+			p.limit(ctx, rec)
 			if time.Until(rec.deadline) != want {
 				t.Errorf("%s: the deadline is in %v, want %v", caller, time.Until(rec.deadline), want)
 			}

@@ -54,14 +54,14 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	draining, endStreams := context.WithCancel(context.Background())
 	s := &Server{health: health.NewServer(), arrivals: new(arrivals), endStreams: endStreams}
 	s.stopped, s.stop = context.WithCancel(context.Background())
-	s.grpcConns.most, s.grpcConns.full = cfg.MaxConnections, fullDoor(cfg, doorGRPC)
-	s.httpConns.most, s.httpConns.full = cfg.MaxConnections, fullDoor(cfg, doorREST)
+	s.grpcConns.limit, s.grpcConns.onFull = cfg.MaxConnections, fullDoor(cfg, doorGRPC)
+	s.httpConns.limit, s.httpConns.onFull = cfg.MaxConnections, fullDoor(cfg, doorREST)
 	keeper := doorkeeper{guard: cfg.Callers, certificates: cfg.Certificates, usage: usage, strangers: new(atomic.Int64)}
 	log := newAccessLog(s.stopped, cfg)
-	way := cfg.passage(usage, keeper, log)
-	door := grpcDoor{way, s.arrivals}
+	p := cfg.passage(usage, keeper, log)
+	door := grpcDoor{p, s.arrivals}
 	s.grpc = grpc.NewServer(append(cfg.bounds(),
-		grpc.UnaryInterceptor(door.other),
+		grpc.UnaryInterceptor(door.interceptHealth),
 		grpc.ChainStreamInterceptor(log.stream, withStreamRecovery, untilDrained(draining), s.arrivals.stream, keeper.stream),
 		grpc.ForceServerCodecV2(answerCodec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(maxRequestBytes))...)
@@ -73,12 +73,12 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	following.look(draining)
 	s.followLanes = func() { following.follow(draining, usage.changed, cfg.LanesChanged) }
 
-	from := origins{loopbackOnly: cfg.LoopbackOnly, listed: cfg.CORSOrigins}
-	gateway, err := newGateway(way, from)
+	o := origins{loopbackOnly: cfg.LoopbackOnly, listed: cfg.CORSOrigins}
+	rest, err := newRESTDoor(p, o)
 	if err != nil {
 		return nil, err
 	}
-	s.http = cfg.restServer(s.WithHealth(withPages(cfg.Pages, cfg.withLegacyDoor(way, from, withCORS(cfg.CORSOrigins, gateway)))))
+	s.http = cfg.restServer(s.WithHealth(withPages(cfg.Pages, cfg.withLegacyDoor(p, o, withCORS(cfg.CORSOrigins, rest)))))
 	return s, nil
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // public is what a caller sees of each reason: the code and our text, never the vendor's or Go's.
-var public = map[usagev1.ErrorReason]struct {
+var publicStatus = map[usagev1.ErrorReason]struct {
 	code codes.Code
 	text string
 }{
@@ -108,11 +108,11 @@ func toStatus(err error, query jasperclient.UsageQuery) *status.Status {
 		}
 		return status.New(codes.DeadlineExceeded, "the deadline passed before the answer came")
 	}
-	text := public[reason].text
+	text := publicStatus[reason].text
 	if errors.Is(err, errSum) { // the one answer that cannot be trusted of which there is more to be had
 		text = "a total exceeds 2^63-1, the greatest number that there is for it; ask by rate_plan or zone"
 	}
-	st := status.New(public[reason].code, text)
+	st := status.New(publicStatus[reason].code, text)
 	withDetails, err := st.WithDetails(details(reason, err, query)...)
 	if err != nil {
 		return st // marshalling fails for invalid UTF-8 alone, which neither door nor jasperclient lets in

@@ -26,7 +26,7 @@ func TestEveryReasonIsPublic(t *testing.T) {
 		if reason == usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED {
 			continue
 		}
-		if seen, ok := public[reason]; !ok || seen.code == 0 || seen.text == "" {
+		if seen, ok := publicStatus[reason]; !ok || seen.code == 0 || seen.text == "" {
 			t.Errorf("%s: %v", name, seen)
 		}
 		if row := "| `" + strings.TrimPrefix(name, "ERROR_REASON_") + "` |"; !strings.Contains(string(table), row) {

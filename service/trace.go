@@ -46,8 +46,8 @@ func (t *tracer) trace(
 	answer func(context.Context, *record, *usagev1.GetDeviceUsageInZoneRequest) (*answer, error),
 ) (*answer, error) {
 	hasParent := false
-	if rec.sent.get(headerTraceParent) != nil {
-		ctx = propagation.TraceContext{}.Extract(ctx, incoming(rec.sent))
+	if rec.headers.get(headerTraceParent) != nil {
+		ctx = propagation.TraceContext{}.Extract(ctx, incoming(rec.headers))
 		hasParent = trace.SpanContextFromContext(ctx).IsValid()
 	}
 	if t.chosen != nil && !hasParent && !t.chosen() {
@@ -104,11 +104,11 @@ func isServersFault(c codes.Code) bool {
 }
 
 // incoming are the headers of a call as the propagator reads them.
-type incoming sent
+type incoming requestHeaders
 
 // Get implements propagation.TextMapCarrier. A header that is given more than once is one list.
 func (i incoming) Get(key string) string {
-	return strings.Join(sent(i).get(newHeader(key)), ",")
+	return strings.Join(requestHeaders(i).get(newHeader(key)), ",")
 }
 
 // Set and Keys, which reading does not need, implement it too.

@@ -28,8 +28,8 @@ type UsageService struct {
 
 // accounts are those that there are at one time.
 type accounts struct {
-	byName    map[string]*account
-	byDefault *account
+	byName         map[string]*account
+	defaultAccount *account
 }
 
 // New makes the service of the accounts, the first of which is the default one. Their names are shown with replies.
@@ -60,9 +60,9 @@ func (s *UsageService) SetAccounts(all ...Account) error {
 			kept = newAccount(a, s.cfg)
 		}
 		next.byName[a.Name] = kept
-		next.byDefault = cmp.Or(next.byDefault, kept)
+		next.defaultAccount = cmp.Or(next.defaultAccount, kept)
 	}
-	if next.byDefault == nil {
+	if next.defaultAccount == nil {
 		return errors.New("service: there is no account")
 	}
 	for _, a := range next.byName {
@@ -80,7 +80,7 @@ func (s *UsageService) SetAccounts(all ...Account) error {
 func (s *UsageService) account(name string) *account {
 	all := s.accounts.Load()
 	if name == "" {
-		return all.byDefault
+		return all.defaultAccount
 	}
 	return all.byName[name]
 }
@@ -116,7 +116,7 @@ func (s *UsageService) answer(ctx context.Context, rec *record, req *usagev1.Get
 		err = &unknownAccountError{req.GetAccount()}
 	}
 	if err == nil {
-		err = rec.over(ctx) // who has left costs no call
+		err = rec.endErr(ctx) // who has left costs no call
 	}
 	if err != nil {
 		return nil, fail(ctx, err, q.query)
@@ -125,7 +125,7 @@ func (s *UsageService) answer(ctx context.Context, rec *record, req *usagev1.Get
 	if rec.door == doorLegacy {
 		found = found.withoutTotals()
 	}
-	rec.note(found)
+	rec.setSource(found)
 	if found.err != nil {
 		return nil, fail(ctx, found.err, q.query)
 	}
