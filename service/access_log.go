@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,7 +38,7 @@ func newAccessLog(stopped context.Context, cfg Config) accessLog {
 // stream tells of streams, reflection and those who watch health, that were refused. The others come every few seconds.
 func (l accessLog) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	err := handler(srv, stream)
-	if failed := (*callError)(nil); errors.As(err, &failed) {
+	if isA[*callError](err) {
 		l.writeLine(recordOf(stream.Context()), time.Now(), err)
 	}
 	return err

@@ -36,24 +36,20 @@ type upstream struct {
 }
 
 func upstreamOf(err error) upstream {
-	var (
-		refused     *jasperclient.APIError
-		unavailable *jasperclient.UnavailableError
-		invalid     *jasperclient.InvalidResponseError
-		busy        *jasperclient.BusyError
-		tooOften    *callers.RateError
-	)
-	switch {
-	case errors.As(err, &tooOften):
+	if tooOften, ok := errors.AsType[*callers.RateError](err); ok {
 		return upstream{retryAfter: tooOften.Wait}
-	case errors.As(err, &busy):
+	}
+	if busy, ok := errors.AsType[*jasperclient.BusyError](err); ok {
 		return upstream{retryAfter: busy.Wait}
-	case errors.As(err, &refused):
+	}
+	if refused, ok := errors.AsType[*jasperclient.APIError](err); ok {
 		earliest, _ := refused.EarliestCycleStartDate()
 		return upstream{refused.Code, refused.HTTPStatus, refused.RetryAfter, earliest}
-	case errors.As(err, &unavailable):
+	}
+	if unavailable, ok := errors.AsType[*jasperclient.UnavailableError](err); ok {
 		return upstream{httpStatus: unavailable.HTTPStatus, retryAfter: unavailable.RetryAfter}
-	case errors.As(err, &invalid):
+	}
+	if invalid, ok := errors.AsType[*jasperclient.InvalidResponseError](err); ok {
 		return upstream{httpStatus: invalid.HTTPStatus}
 	}
 	return upstream{}
@@ -69,8 +65,7 @@ func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuer
 	}
 	switch reason {
 	case usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST:
-		var request *requestError
-		errors.As(err, &request)
+		request, _ := errors.AsType[*requestError](err)
 		return []protoadapt.MessageV1{info, &errdetails.BadRequest{FieldViolations: request.violations}}
 	case usagev1.ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN:
 		return []protoadapt.MessageV1{info, badRequest("account", "there is no such account; leave it out for the default one")}
@@ -119,10 +114,10 @@ func (u upstream) metadata() map[string]string {
 }
 
 // retryInfo is the wait that Control Center asked for, or else the given one.
-func (u upstream) retryInfo(otherwise time.Duration) *errdetails.RetryInfo {
+func (u upstream) retryInfo(fallback time.Duration) *errdetails.RetryInfo {
 	delay := u.retryAfter
 	if delay <= 0 {
-		delay = otherwise
+		delay = fallback
 	}
 	return &errdetails.RetryInfo{RetryDelay: durationpb.New(delay)}
 }

@@ -22,34 +22,38 @@ type doorkeeper struct {
 	strangers    *atomic.Int64              // who watch the service's health
 }
 
-// let lets in the question of a call, or refuses it before anything is done for it.
+// authorize lets in a question and writes its account into it, or refuses it before anything is done for it.
 func (d doorkeeper) authorize(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) error {
-	// The default account's name is written into a question without one: a moment later another account could be the default
-	// one. The log has the account of a refused question too, if there is one of this name.
-	if account := d.usage.account(req.GetAccount()); account != nil {
-		req.Account, rec.account = account.Name, account.Name
-	}
+	d.resolveAccount(rec, req)
 	caller, err := d.admit(ctx, rec)
 	if err != nil {
 		return err
 	}
 	if rec.door == doorLegacy {
-		d.assign(rec, caller, req)
+		d.assignAccount(rec, caller, req)
 	}
 	err = d.allow(caller, req.GetAccount())
 	rec.allowed = err == nil
 	return err
 }
 
-// assign writes the account of the caller's own into a question that cannot name one.
-func (d doorkeeper) assign(rec *record, caller *callers.Caller, req *usagev1.GetDeviceUsageInZoneRequest) {
+// resolveAccount writes the default account's name into a question without one: a moment later another account could be the
+// default. It comes before the caller is known, so that the log has the account of a refused question too, if it exists.
+func (d doorkeeper) resolveAccount(rec *record, req *usagev1.GetDeviceUsageInZoneRequest) {
+	if account := d.usage.account(req.GetAccount()); account != nil {
+		req.Account, rec.account = account.Name, account.Name
+	}
+}
+
+// assignAccount writes the caller's own account into a question that cannot name one.
+func (d doorkeeper) assignAccount(rec *record, caller *callers.Caller, req *usagev1.GetDeviceUsageInZoneRequest) {
 	req.Account, rec.account = caller.Account(req.GetAccount()), ""
 	if account := d.usage.account(req.GetAccount()); account != nil {
 		rec.account = account.Name
 	}
 }
 
-// letOther does so with a call of health. That of the service itself is for everybody.
+// authorizeHealth lets in a call of health. The health of the service itself is for everybody.
 func (d doorkeeper) authorizeHealth(ctx context.Context, rec *record, req any) error {
 	check, ok := req.(*healthpb.HealthCheckRequest)
 	if ok && isPublicHealth(check.GetService()) {

@@ -63,8 +63,8 @@ func (d *restDoor) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 		}
 		req := readQuery(r.URL.RawQuery, &bad)
 		req.Iccid = path[string(iccidField)]
-		more := new(requestError)
-		if _, err := validate(rec, req); errors.As(err, &more) {
+		_, err := validate(rec, req)
+		if more, ok := errors.AsType[*requestError](err); ok {
 			bad.violations = append(bad.violations, more.violations...)
 		}
 		if len(bad.violations) == 0 {

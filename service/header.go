@@ -24,12 +24,21 @@ var (
 	headerTraceState  = newHeader("tracestate")
 )
 
-// What a reply says beside its message, in the order of a record's values.
-var replyHeaders = [...]header{
-	headerRequestID,
-	newHeader("x-usage-source"),
-	newHeader("x-usage-account"),
-	newHeader("age"), // in seconds, as RFC 9111, section 5.1, has it
+// The values of a reply's headers, by their position.
+const (
+	replyRequestID = iota
+	replySource
+	replyAccount
+	replyAge // in seconds (RFC 9111, section 5.1)
+	replyValues
+)
+
+// replyHeaders are what a reply says beside its message.
+var replyHeaders = [replyValues]header{
+	replyRequestID: headerRequestID,
+	replySource:    newHeader("x-usage-source"),
+	replyAccount:   newHeader("x-usage-account"),
+	replyAge:       newHeader("age"),
 }
 
 // sent are the headers of a call as they came through one of the doors.
@@ -45,21 +54,21 @@ func (s requestHeaders) get(h header) []string {
 	return s.grpc[h.grpc]
 }
 
-// reply is what a reply says beside its message; what is empty is not sent.
-func (r *record) reply() (values [len(replyHeaders)]string) {
-	values[0], values[1] = r.requestID, r.replySource
+// replyValues are the values of replyHeaders for the call; an empty one is not sent.
+func (r *record) replyValues() (values [replyValues]string) {
+	values[replyRequestID], values[replySource] = r.requestID, r.replySource
 	if r.allowed {
-		values[2] = r.account
+		values[replyAccount] = r.account
 	}
 	if r.replySource == sourceCache || r.replySource == sourceStale {
-		values[3] = strconv.Itoa(int(r.age.Seconds()))
+		values[replyAge] = strconv.Itoa(int(r.age.Seconds()))
 	}
 	return values
 }
 
 // A replyHeader is that as gRPC takes it.
 type replyHeader struct {
-	values   [len(replyHeaders)]string
+	values   [replyValues]string
 	metadata metadata.MD // of the values
 }
 
@@ -76,7 +85,7 @@ var isBinaryLogOn = os.Getenv("GRPC_BINARY_LOG_FILTER") != ""
 
 // of is the header of a call's reply.
 func (h *replyHeader) of(rec *record) metadata.MD {
-	h.values = rec.reply()
+	h.values = rec.replyValues()
 	for i, value := range h.values {
 		if value == "" {
 			delete(h.metadata, replyHeaders[i].grpc)
@@ -89,7 +98,7 @@ func (h *replyHeader) of(rec *record) metadata.MD {
 
 // writeHeader says the same to a REST caller.
 func (r *record) writeHeader(to http.Header) {
-	values := r.reply()
+	values := r.replyValues()
 	for i, value := range values {
 		if value != "" {
 			to[replyHeaders[i].rest] = values[i : i+1 : i+1]

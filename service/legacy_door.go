@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -43,7 +44,7 @@ func (d legacyDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.others.ServeHTTP(w, r)
 		return
 	}
-	rec := newRESTRecord(r, doorLegacy)
+	ctx, rec := newRESTRecord(r, doorLegacy)
 	beginReply(w, r)
 	version, iccid, found := controlcenter.ReadPath(r.URL)
 	if !found {
@@ -53,7 +54,7 @@ func (d legacyDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rec.method, rec.iccid = restMethod, iccid
-	answer, err := d.ask(rec, r, version, iccid)
+	answer, err := d.ask(ctx, rec, r, version, iccid)
 	rec.writeHeader(w.Header())
 	if err != nil {
 		writeLegacyFailure(w, err)
@@ -68,21 +69,21 @@ var errNoFunction = &callError{
 }
 
 // ask answers the request. Its errors are callErrors.
-func (d legacyDoor) ask(rec *record, r *http.Request, version, iccid string) (controlcenter.Answer, error) {
+func (d legacyDoor) ask(ctx context.Context, rec *record, r *http.Request, version, iccid string) (controlcenter.Answer, error) {
 	req, bad := readLegacy(r, version, iccid)
 	if elsewhere := d.origins.check(r); elsewhere != nil {
-		return controlcenter.Answer{}, d.passage.refuse(rec, rec, req, elsewhere)
+		return controlcenter.Answer{}, d.passage.refuse(ctx, rec, req, elsewhere)
 	}
 	if len(bad.violations) > 0 {
-		return controlcenter.Answer{}, d.passage.refuse(rec, rec, req, bad)
+		return controlcenter.Answer{}, d.passage.refuse(ctx, rec, req, bad)
 	}
-	reply, err := d.passage.ask(rec, rec, req)
+	reply, err := d.passage.ask(ctx, rec, req)
 	if err != nil {
 		return controlcenter.Answer{}, err
 	}
 	answer, err := reply.vendors()
 	if err != nil {
-		err = fail(rec, err, jasperclient.UsageQuery{}) // the message is the service's own
+		err = fail(ctx, err, jasperclient.UsageQuery{}) // the message is the service's own
 		d.passage.log.writeLine(rec, time.Now(), err)   // beside the line of the answer, which its caller does not get
 		return answer, err
 	}

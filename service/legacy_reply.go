@@ -48,7 +48,7 @@ func vendorsZones(plan *usagev1.RatePlanUsage) []controlcenter.Zone {
 
 // writeLegacyFailure writes a call's failure as Control Center does, and when to ask again.
 func writeLegacyFailure(w http.ResponseWriter, err error) {
-	if bad := (*requestError)(nil); errors.As(err, &bad) && bad.has(methodPart) {
+	if bad, ok := errors.AsType[*requestError](err); ok && bad.has(methodPart) {
 		controlcenter.WriteMethodNotAllowed(w)
 		return
 	}
@@ -58,12 +58,10 @@ func writeLegacyFailure(w http.ResponseWriter, err error) {
 
 // refusalOf is what Control Center said, or what it would say of such a failure.
 func refusalOf(err error) *controlcenter.Refusal {
-	var bad *requestError
-	var refused *jasperclient.APIError
-	switch {
-	case errors.As(err, &bad):
+	if bad, ok := errors.AsType[*requestError](err); ok {
 		return bad.refusal()
-	case errors.As(err, &refused) && isForCaller(refused):
+	}
+	if refused, ok := errors.AsType[*jasperclient.APIError](err); ok && isForCaller(refused) {
 		return &controlcenter.Refusal{Status: refused.HTTPStatus, Code: string(refused.Code), Message: refused.Message}
 	}
 	switch reasonOf(err) {

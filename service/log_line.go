@@ -68,7 +68,7 @@ func (l *logLine) failure(err error) {
 		l.constant(`,"reason":"`, info.GetReason())
 		l.string(`,"upstream_code":"`, info.GetMetadata()["upstream_code"])
 	}
-	if failed := (*callError)(nil); errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*callError](err); ok {
 		l.string(`,"cause":"`, failed.Error())
 	}
 }

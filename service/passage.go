@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -45,7 +44,11 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 
 // refuse ends a call whose request is bad, but tells a caller who may not ask nothing but that. Its error is a callError.
 func (p *passage) refuse(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest, bad error) error {
-	refused := fail(ctx, cmp.Or(p.keeper.authorize(ctx, rec, req), bad), jasperclient.UsageQuery{})
+	err := p.keeper.authorize(ctx, rec, req)
+	if err == nil {
+		err = bad
+	}
+	refused := fail(ctx, err, jasperclient.UsageQuery{})
 	p.log.end(rec, refused)
 	return refused
 }

@@ -112,9 +112,9 @@ func newRecord(ctx context.Context, method string, header metadata.MD) *record {
 	return rec
 }
 
-// newRESTRecord is that of a request that came to the REST address.
-func newRESTRecord(r *http.Request, door string) *record {
-	return &record{
+// newRESTRecord makes the record of a request to the REST address. The record is also the context of the call.
+func newRESTRecord(r *http.Request, door string) (context.Context, *record) {
+	rec := &record{
 		Context:   r.Context(),
 		start:     time.Now(),
 		requestID: acceptRequestID(r.Header[headerRequestID.rest]),
@@ -124,6 +124,7 @@ func newRESTRecord(r *http.Request, door string) *record {
 		headers:   requestHeaders{rest: r.Header},
 		tls:       r.TLS,
 	}
+	return rec, rec
 }
 
 // over is why the call is over already; nil where it is not.

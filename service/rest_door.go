@@ -42,19 +42,19 @@ func newRESTDoor(p *passage, o origins) (*restDoor, error) {
 
 // ServeHTTP implements http.Handler.
 func (d *restDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rec := newRESTRecord(r, doorREST)
+	ctx, rec := newRESTRecord(r, doorREST)
 	beginReply(w, r)
 	if bad := d.origins.check(r); bad != nil {
-		writeFailure(w, rec, status.Convert(d.passage.refuse(rec, rec, &usagev1.GetDeviceUsageInZoneRequest{}, bad)), 0)
+		writeFailure(w, rec, status.Convert(d.passage.refuse(ctx, rec, &usagev1.GetDeviceUsageInZoneRequest{}, bad)), 0)
 		return
 	}
 	if iccid, ok := plainQuestion(r); ok {
 		rec.method = restMethod
-		d.answer(w, rec, &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})
+		d.answerPlain(ctx, w, rec, &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})
 		return
 	}
 	r.Header.Del("TE") // no trailer is passed on
-	d.mux.ServeHTTP(w, r.WithContext(rec))
+	d.mux.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // beginReply says what every reply says.
@@ -92,9 +92,11 @@ func plainQuestion(r *http.Request) (iccid string, ok bool) {
 	return iccid, true
 }
 
-// answer answers a plain question.
-func (d *restDoor) answer(w http.ResponseWriter, rec *record, req *usagev1.GetDeviceUsageInZoneRequest) {
-	reply, err := d.passage.ask(rec, rec, req)
+// answerPlain answers a plain question.
+func (d *restDoor) answerPlain(
+	ctx context.Context, w http.ResponseWriter, rec *record, req *usagev1.GetDeviceUsageInZoneRequest,
+) {
+	reply, err := d.passage.ask(ctx, rec, req)
 	if err != nil {
 		writeFailure(w, rec, status.Convert(err), 0)
 		return

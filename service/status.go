@@ -122,29 +122,24 @@ func toStatus(err error, query jasperclient.UsageQuery) *status.Status {
 
 // reasonOf classifies the error; it is UNSPECIFIED for the end of the caller's context, which has no reason.
 func reasonOf(err error) usagev1.ErrorReason {
-	var (
-		request     *requestError
-		refused     *jasperclient.APIError
-		unavailable *jasperclient.UnavailableError
-		invalid     *jasperclient.InvalidResponseError
-		busy        *jasperclient.BusyError
-		account     *unknownAccountError
-	)
 	if reason := reasonOfCaller(err); reason != usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED {
 		return reason
 	}
 	switch {
-	case errors.As(err, &account):
+	case isA[*unknownAccountError](err):
 		return usagev1.ErrorReason_ERROR_REASON_ACCOUNT_UNKNOWN
-	case errors.As(err, &busy):
+	case isA[*jasperclient.BusyError](err):
 		return usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED
-	case errors.As(err, &request):
+	case isA[*requestError](err):
 		return usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST
-	case errors.As(err, &refused):
+	}
+	if refused, ok := errors.AsType[*jasperclient.APIError](err); ok {
 		return reasonOfRefusal(refused)
-	case errors.As(err, &unavailable): // may wrap a timeout of its own, so it stands before the context's errors
+	}
+	switch {
+	case isA[*jasperclient.UnavailableError](err): // may wrap a timeout of its own, so it stands before the context's errors
 		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE
-	case errors.As(err, &invalid):
+	case isA[*jasperclient.InvalidResponseError](err):
 		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_INVALID_RESPONSE
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED
@@ -154,25 +149,27 @@ func reasonOf(err error) usagev1.ErrorReason {
 
 // reasonOfCaller is why a caller is not let in; UNSPECIFIED where that is not what failed.
 func reasonOfCaller(err error) usagev1.ErrorReason {
-	var (
-		unauthenticated *callers.UnauthenticatedError
-		notAllowed      *callers.NotAllowedError
-		tooOften        *callers.RateError
-		unavailable     *callers.UnavailableError
-	)
-	switch {
-	case errors.As(err, &unauthenticated) && unauthenticated.Missing:
-		return usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING
-	case errors.As(err, &unauthenticated):
+	if unauthenticated, ok := errors.AsType[*callers.UnauthenticatedError](err); ok {
+		if unauthenticated.Missing {
+			return usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_MISSING
+		}
 		return usagev1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID
-	case errors.As(err, &notAllowed):
+	}
+	switch {
+	case isA[*callers.NotAllowedError](err):
 		return usagev1.ErrorReason_ERROR_REASON_NOT_ALLOWED
-	case errors.As(err, &tooOften):
+	case isA[*callers.RateError](err):
 		return usagev1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED
-	case errors.As(err, &unavailable):
+	case isA[*callers.UnavailableError](err):
 		return usagev1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE
 	}
 	return usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED
+}
+
+// isA reports whether err is of the type E or wraps an error that is.
+func isA[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // reasonOfRefusal goes by the code; the HTTP status decides where there is none.

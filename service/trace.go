@@ -43,7 +43,7 @@ func newTracer(cfg Config) *tracer {
 // Nothing in it tells of the device.
 func (t *tracer) trace(
 	ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest,
-	answer func(context.Context, *record, *usagev1.GetDeviceUsageInZoneRequest) (*answer, error),
+	next func(context.Context, *record, *usagev1.GetDeviceUsageInZoneRequest) (*answer, error),
 ) (*answer, error) {
 	hasParent := false
 	if rec.headers.get(headerTraceParent) != nil {
@@ -52,7 +52,7 @@ func (t *tracer) trace(
 	}
 	if t.chosen != nil && !hasParent && !t.chosen() {
 		rec.untraced = true
-		return answer(ctx, rec, req)
+		return next(ctx, rec, req)
 	}
 	method := strings.TrimPrefix(rec.method, "/")
 	ctx, span := t.Start(ctx, method, t.options...)
@@ -61,7 +61,7 @@ func (t *tracer) trace(
 	if of := span.SpanContext(); of.IsSampled() {
 		rec.traceID = of.TraceID().String()
 	}
-	reply, err := answer(ctx, rec, req)
+	reply, err := next(ctx, rec, req)
 	finish(span, rec, status.Convert(err))
 	return reply, err
 }
