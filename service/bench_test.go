@@ -308,10 +308,17 @@ func BenchmarkREST(b *testing.B) {
 	}
 	b.Cleanup(server.Close)
 	const path = pathBegin + benchedICCID + pathEnd
-	for name, target := range map[string]string{"plain": path, "gateway": path + "?maxAge=60s", "legacy": "/rws/api" + path} {
+	for name, test := range map[string]struct {
+		target string
+		basic  bool // with HTTP Basic credentials
+	}{
+		"plain":   {path, false},
+		"gateway": {path + "?maxAge=60s", false},
+		"legacy":  {"/rws/api" + path, true},
+	} {
 		b.Run(name, func(b *testing.B) {
-			req := httptest.NewRequest(http.MethodGet, target, nil)
-			if name == "legacy" {
+			req := httptest.NewRequest(http.MethodGet, test.target, nil)
+			if test.basic {
 				req.SetBasicAuth("any", "one")
 			}
 			b.ReportAllocs()

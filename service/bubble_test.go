@@ -24,22 +24,24 @@ func bubbleClient(t *testing.T, controlCenter http.Handler, fair jasperclient.Fa
 	return newClient(t, "http://127.0.0.1", jasperclient.WithTransport(memhttp.Serve(t, controlCenter)), jasperclient.WithFairUse(fair))
 }
 
-// A replyHeader is what a call of the service sends beside its response, where there is no connection to send it on.
-type replyHeader struct{ md metadata.MD }
+// A fakeTransportStream keeps what a call of the service sends beside its response, where there is no connection to send it on.
+type fakeTransportStream struct{ md metadata.MD }
 
 // Method, SetHeader, SendHeader and SetTrailer implement grpc.ServerTransportStream.
-func (*replyHeader) Method() string { return usagev1.UsageService_GetDeviceUsageInZone_FullMethodName }
+func (*fakeTransportStream) Method() string {
+	return usagev1.UsageService_GetDeviceUsageInZone_FullMethodName
+}
 
-func (h *replyHeader) SetHeader(md metadata.MD) error {
+func (h *fakeTransportStream) SetHeader(md metadata.MD) error {
 	h.md = metadata.Join(h.md, md)
 	return nil
 }
-func (h *replyHeader) SendHeader(md metadata.MD) error { return h.SetHeader(md) }
-func (h *replyHeader) SetTrailer(md metadata.MD) error { return h.SetHeader(md) }
+func (h *fakeTransportStream) SendHeader(md metadata.MD) error { return h.SetHeader(md) }
+func (h *fakeTransportStream) SetTrailer(md metadata.MD) error { return h.SetHeader(md) }
 
 // askFrom asks the service itself, as a caller from a host.
 func askFrom(ctx context.Context, usage *service.UsageService, host string, req *request) reply {
-	header := &replyHeader{}
+	header := &fakeTransportStream{}
 	ctx = peer.NewContext(ctx, &peer.Peer{Addr: &net.TCPAddr{IP: net.ParseIP(host), Port: 1}})
 	ctx = grpc.NewContextWithServerTransportStream(ctx, header)
 	resp, err := usage.GetDeviceUsageInZone(ctx, req)

@@ -15,35 +15,34 @@ import (
 func TestWhoMayAskTheLegacyDoor(t *testing.T) {
 	g := newGuardedRig(t, legacy)
 	dashboard := g.ca.Issue(t, nil, "dashboard.internal")
+	const badPath = "/rws/api/v2/devices/12/usageInZone?x"
 	for name, test := range map[string]struct {
 		authorization string
 		pair          *tls.Certificate
 		want          string // empty for an answer
+		target        string
 	}{
-		"a name and its token":           {basic("billing", "billing-token"), nil, ""},
-		"with a certificate of another":  {basic("billing", "billing-token"), &dashboard, ""},
-		"a name in other letters":        {basic("Billing", "billing-token"), nil, saysStranger},
-		"a wrong token":                  {basic("billing", "x"), nil, saysStranger},
-		"the token of another":           {basic("billing", "seldom-token"), nil, saysStranger},
-		"the name of another":            {basic("dashboard", "billing-token"), nil, saysStranger},
-		"a token's hash":                 {basic("billing", sha("billing-token")), nil, saysStranger},
-		"a token alone":                  {basic("", "billing-token"), nil, saysStranger},
-		"a bearer token":                 {"Bearer billing-token", nil, saysStranger},
-		"a JWT":                          {"Bearer " + g.key.Sign(t, jwttest.Claims(g.issuer, nil)), nil, saysStranger},
-		"a JWT as the token":             {basic("reports", g.key.Sign(t, jwttest.Claims(g.issuer, nil))), nil, saysStranger},
-		"a certificate":                  {"", &dashboard, saysNobody},
-		"nothing":                        {"", nil, saysNobody},
-		"only an account there is not":   {basic("elsewhere", "elsewhere-token"), nil, saysNoAccount},
-		"nothing, with a bad path":       {"", nil, saysNobody},
-		"a wrong token, with a bad path": {basic("billing", "x"), nil, saysStranger},
+		"a name and its token":           {basic("billing", "billing-token"), nil, "", legacyPath},
+		"with a certificate of another":  {basic("billing", "billing-token"), &dashboard, "", legacyPath},
+		"a name in other letters":        {basic("Billing", "billing-token"), nil, saysStranger, legacyPath},
+		"a wrong token":                  {basic("billing", "x"), nil, saysStranger, legacyPath},
+		"the token of another":           {basic("billing", "seldom-token"), nil, saysStranger, legacyPath},
+		"the name of another":            {basic("dashboard", "billing-token"), nil, saysStranger, legacyPath},
+		"a token's hash":                 {basic("billing", sha("billing-token")), nil, saysStranger, legacyPath},
+		"a token alone":                  {basic("", "billing-token"), nil, saysStranger, legacyPath},
+		"a bearer token":                 {"Bearer billing-token", nil, saysStranger, legacyPath},
+		"a JWT":                          {"Bearer " + g.key.Sign(t, jwttest.Claims(g.issuer, nil)), nil, saysStranger, legacyPath},
+		"a JWT as the token":             {basic("reports", g.key.Sign(t, jwttest.Claims(g.issuer, nil))), nil, saysStranger, legacyPath},
+		"a certificate":                  {"", &dashboard, saysNobody, legacyPath},
+		"nothing":                        {"", nil, saysNobody, legacyPath},
+		"only an account there is not":   {basic("elsewhere", "elsewhere-token"), nil, saysNoAccount, legacyPath},
+		"nothing, with a bad path":       {"", nil, saysNobody, badPath},
+		"a wrong token, with a bad path": {basic("billing", "x"), nil, saysStranger, badPath},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := g.as(t, "", test.pair)
-			target, calls := legacyPath, g.calls.Load()
-			if strings.Contains(name, "bad path") {
-				target = "/rws/api/v2/devices/12/usageInZone?x"
-			}
-			q := legacyQuestion{http.MethodGet, target, nil}
+			calls := g.calls.Load()
+			q := legacyQuestion{http.MethodGet, test.target, nil}
 			if test.authorization != "" {
 				q.authorization = []string{test.authorization}
 			}
