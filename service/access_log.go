@@ -17,12 +17,12 @@ import (
 	"github.com/zoneusage/zoneusage/internal/errordetail"
 )
 
-// An accessLog writes one line per call and tells the metrics of it. Credentials never reach it.
+// An accessLog writes a line for each call and reports the call to the metrics. It is never given credentials.
 type accessLog struct {
 	out           io.Writer
 	fullICCIDs    bool       // ICCIDs are not masked
-	silentPercent float64    // the percentage of successes without a line
-	called        func(Call) // nil: nobody counts
+	silentPercent float64    // the percentage of successful calls that get no line
+	called        func(Call) // nil: no metrics
 	// stopped ends when calls are cut off.
 	stopped context.Context
 	lines   *sync.Pool // of *[]byte
@@ -35,7 +35,7 @@ func newAccessLog(stopped context.Context, cfg Config) accessLog {
 	}
 }
 
-// stream tells of streams, reflection and those who watch health, that were refused. The others come every few seconds.
+// stream logs streams that were refused. The others, reflection and health watches, come every few seconds.
 func (l accessLog) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	err := handler(srv, stream)
 	if isA[*callError](err) {
@@ -44,10 +44,10 @@ func (l accessLog) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServe
 	return err
 }
 
-// end tells of a question that ended with err, nil for success.
+// end logs and reports a question that ended with err (nil: success).
 func (l accessLog) end(rec *record, err error) {
 	if err != nil && status.Code(err) == codes.Canceled && l.stopped.Err() != nil {
-		err = &callError{status.New(codes.Unavailable, ""), fmt.Errorf("cut off, because the service stops: %w", err)} // its caller has no connection
+		err = &callError{status.New(codes.Unavailable, ""), fmt.Errorf("cut off, because the service stops: %w", err)} // the caller has no connection any more
 	}
 	ended := time.Now()
 	if l.called != nil {
@@ -63,7 +63,7 @@ func (l accessLog) end(rec *record, err error) {
 	l.writeLine(rec, ended, err)
 }
 
-// reasonIn is the reason of an error; empty for none.
+// reasonIn is the reason that an error carries, or empty.
 func reasonIn(err error) string {
 	if err == nil {
 		return ""
@@ -72,7 +72,6 @@ func reasonIn(err error) string {
 	return info.GetReason()
 }
 
-// tell writes the line of a call.
 func (l accessLog) writeLine(rec *record, ended time.Time, err error) {
 	if l.out == nil {
 		return
@@ -82,10 +81,10 @@ func (l accessLog) writeLine(rec *record, ended time.Time, err error) {
 	line := logLine{text: (*buffer)[:0], fullICCIDs: l.fullICCIDs}
 	line.call(rec, ended, err)
 	*buffer = line.text
-	_, _ = l.out.Write(line.text) // there is no other place to tell that it fails
+	_, _ = l.out.Write(line.text) // there is nowhere else to report a failure
 }
 
-// levelOf is an error for what an operator has to look into: a caller's own mistakes are not.
+// levelOf is Error for what an operator has to look into, which a caller's own mistakes are not.
 func levelOf(code codes.Code) slog.Level {
 	switch code {
 	case codes.Internal, codes.Unknown, codes.DataLoss:

@@ -13,34 +13,34 @@ import (
 
 // The sources of an answer.
 const (
-	sourceLive   = "live"   // Control Center was asked for it
-	sourceJoined = "joined" // it was being asked already; callers are told that it is live
-	sourceCache  = "cache"  // it was asked before
-	sourceStale  = "stale"  // it was asked before, and cannot be reached now
+	sourceLive   = "live"   // Control Center was asked
+	sourceJoined = "joined" // Control Center was being asked already; callers are told that it is live
+	sourceCache  = "cache"  // kept from an earlier call
+	sourceStale  = "stale"  // kept from an earlier call, while Control Center cannot be reached
 )
 
-// An Account is a Control Center account, under a name of the operator's, and the client that asks it.
+// An Account is a Control Center account: a name that the operator chose, and the client that asks it.
 type Account struct {
 	Name   string
 	Client *jasperclient.Client
 }
 
-// AnswerConfig is which answers an account keeps.
+// AnswerConfig says which answers an account keeps.
 type AnswerConfig struct {
-	// CacheBytes bounds the memory for them, over all accounts. 0 keeps none.
+	// CacheBytes bounds the memory for kept answers, over all accounts. 0 keeps none.
 	CacheBytes uint64
-	// ServeStale is how old an answer may be that is given while Control Center is down, to callers who do not say what age
-	// they take; 0 gives none.
+	// ServeStale is how old an answer may be that is given while Control Center is down, to callers that do not give a max age;
+	// 0 gives none.
 	ServeStale time.Duration
 }
 
-// An account is one with the questions that are on their way to it, and the answers that are kept.
+// An account is an Account with its flights and its kept answers.
 type account struct {
 	Account
 	cfg AnswerConfig
 
 	answers *otter.Cache[jasperclient.UsageQuery, *answer]
-	mu      sync.Mutex // so that an answer is kept before its call is gone
+	mu      sync.Mutex // so that an answer is kept before its flight is gone
 	flights map[jasperclient.UsageQuery]*flight
 }
 
@@ -48,7 +48,7 @@ type account struct {
 type flight struct {
 	query  jasperclient.UsageQuery
 	call   *jasperclient.Call
-	answer *answer // what came of it, nil for nothing to keep; set before the call's callers have the outcome
+	answer *answer // nil: there is nothing to keep; set before any caller gets the outcome
 }
 
 func newAccount(a Account, cfg AnswerConfig) *account {
@@ -56,22 +56,22 @@ func newAccount(a Account, cfg AnswerConfig) *account {
 		Account: a,
 		cfg:     cfg,
 		answers: otter.Must(&otter.Options[jasperclient.UsageQuery, *answer]{
-			MaximumWeight: 1, // until it is known how many accounts share the memory
+			MaximumWeight: 1, // until SetAccounts knows how many accounts share the memory
 			Weigher:       func(query jasperclient.UsageQuery, kept *answer) uint32 { return kept.bytes(query) },
 		}),
 		flights: map[jasperclient.UsageQuery]*flight{},
 	}
 }
 
-// A question is a query, and what its caller takes for an answer.
+// A question is a query, and what its caller accepts: how old an answer, and by when.
 type question struct {
 	query    jasperclient.UsageQuery
 	maxAge   *time.Duration // nil: the caller does not say
 	caller   jasperclient.Caller
-	deadline time.Time // after which the caller does not wait; zero: its context says
+	deadline time.Time // when the caller stops waiting; zero: as its context says
 }
 
-// whole is the query without its filters.
+// unfiltered is the query without its filters.
 func unfiltered(query jasperclient.UsageQuery) jasperclient.UsageQuery {
 	query.RatePlan, query.Zone = "", ""
 	return query
@@ -80,15 +80,15 @@ func unfiltered(query jasperclient.UsageQuery) jasperclient.UsageQuery {
 // A finding is the answer to one question.
 type finding struct {
 	*answer
-	err    error // in place of the answer's forms
+	err    error // instead of the answer's encodings
 	source string
 	age    time.Duration // of an answer that is not live
 }
 
-// isAnswer reports whether the finding is what Control Center says of the device, which can be that it knows none.
+// isAnswer reports whether Control Center said this of the device. That it does not know the device is an answer, too.
 func (f finding) isAnswer() bool { return f.err == nil || isUnknownDevice(f.err) }
 
-// withoutTotals is the finding for a caller who is given no totals, to whom one that is no number is nothing.
+// withoutTotals ignores an overflowing total, for a caller that is shown no totals.
 func (f finding) withoutTotals() finding {
 	if f.answer != nil && f.message != nil {
 		f.err = nil
@@ -96,7 +96,7 @@ func (f finding) withoutTotals() finding {
 	return f
 }
 
-// ask answers a question from what is kept, or else with one call of Control Center for all who ask the same.
+// ask answers a question from the kept answers, or else with one call of Control Center for all callers that ask the same.
 func (a *account) ask(ctx context.Context, rec *record, q question) finding {
 	if kept, ok := a.fresh(q); ok {
 		return kept
@@ -122,7 +122,7 @@ func (a *account) ask(ctx context.Context, rec *record, q question) finding {
 	return found
 }
 
-// fly asks Control Center, with a call for the question alone or, if that may be, one that is for more.
+// askUpstream waits for Control Center: for a call for this query or, if forMore, one for the whole device.
 func (a *account) askUpstream(ctx context.Context, rec *record, q question, forMore bool) finding {
 	kept, flight, source, err := a.joinOrStart(ctx, q, forMore)
 	switch {
@@ -138,7 +138,7 @@ func (a *account) askUpstream(ctx context.Context, rec *record, q question, forM
 	}
 	got := flight.answer
 	if !got.ends.IsZero() && !joined.Before(got.ends) {
-		return a.askUpstream(ctx, rec, q, forMore) // the call was on its way when its cycle ended, and the question came after that
+		return a.askUpstream(ctx, rec, q, forMore) // the cycle ended during the call, and this question came after its end
 	}
 	if flight.query != q.query {
 		if got = got.part(q.query); got == nil {
@@ -148,12 +148,11 @@ func (a *account) askUpstream(ctx context.Context, rec *record, q question, forM
 	return finding{answer: got, err: got.err, source: source}
 }
 
-// board gives the kept answer to the question, or else a flight to wait for, one there is or a new one, and what that makes
-// the source of the answer.
+// joinOrStart returns a kept answer, or else a flight to wait for, joined or new, and the source that makes it.
 func (a *account) joinOrStart(ctx context.Context, q question, forMore bool) (_ finding, _ *flight, source string, _ error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if kept, ok := a.fresh(q); ok { // of a flight that landed in between
+	if kept, ok := a.fresh(q); ok { // from a flight that ended in between
 		return kept, nil, "", nil
 	}
 	maxAge := currentFor
@@ -170,13 +169,12 @@ func (a *account) joinOrStart(ctx context.Context, q question, forMore bool) (_ 
 	return finding{}, flight, sourceLive, err
 }
 
-// fresh is the kept answer that is young enough for the question.
+// fresh returns a kept answer that is young enough for the question.
 func (a *account) fresh(q question) (finding, bool) {
 	return a.kept(q, sourceCache, func(kept *answer, now time.Time) bool { return kept.fresh(q.maxAge, now) })
 }
 
-// kept is the youngest kept answer to the question that will do, its own or the part of the device's whole one that its
-// filters leave.
+// kept returns the youngest acceptable answer: the one kept for the query, or what the filters leave of the whole device's.
 func (a *account) kept(q question, source string, acceptable func(kept *answer, now time.Time) bool) (finding, bool) {
 	now := time.Now()
 	own, ok := a.answers.GetIfPresent(q.query)
@@ -195,7 +193,7 @@ func (a *account) kept(q question, source string, acceptable func(kept *answer, 
 	return finding{own, own.err, source, now.Sub(own.sent)}, true
 }
 
-// start starts a flight. Its answer is kept in the moment when it can no longer be joined.
+// start starts a flight. Its answer is kept and the flight removed under one lock, so no question falls between.
 func (a *account) start(ctx context.Context, q question) (*flight, error) {
 	f := &flight{query: q.query}
 	call, err := a.Client.Start(ctx, q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
@@ -217,8 +215,8 @@ func (a *account) start(ctx context.Context, q question) (*flight, error) {
 	return f, nil
 }
 
-// keep keeps an answer, unless it is older than the one there is. That a device is not known is an answer to whatever is
-// asked of its cycle.
+// keep keeps an answer, unless a younger one is kept. An unknown device is the answer to every query about the cycle,
+// whatever its filters.
 func (a *account) keep(query jasperclient.UsageQuery, latest *answer) {
 	if latest.err != nil && isUnknownDevice(latest.err) {
 		query = unfiltered(query)

@@ -12,30 +12,30 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// How old a kept answer may be for a caller who does not say.
+// How old a kept answer may be for a caller that does not give a max age.
 const (
-	// currentFor: the vendor's fair use policy allows to poll once a minute.
+	// currentFor: the vendor's fair use policy allows one poll a minute.
 	currentFor = time.Minute
-	// closedFor: the usage of a cycle that is over hardly changes.
+	// closedFor: the usage of a cycle that has ended hardly changes.
 	closedFor = time.Hour
 	// unknownFor: a device may be added at any time.
 	unknownFor = time.Minute
 )
 
-// An answer is what Control Center said of a device: its usage, in the form that each door sends, that it knows no such
-// device, or what cannot be passed on. It does not change. The forms are made once, when Control Center has answered, which it
-// does about once a second: to make them with each reply would cost more than all the rest of it.
+// An answer is what Control Center said of a device: its usage, encoded for each door, that it knows no such device, or an
+// error. It is immutable. It is encoded once, when Control Center answers, about once a second: encoding each reply would
+// cost more than the rest of it.
 type answer struct {
 	message mem.SliceBuffer // the response as gRPC sends it
-	json    []byte          // and as REST does
-	err     error           // in place of both; beside the message where the totals alone are no numbers, which it lacks then
-	sent    time.Time       // when Control Center was asked, by this machine's clock: the answer is no older
-	ends    time.Time       // when its cycle ends, by the same clock; zero where it was over before
-	current bool            // it is about the current cycle
+	json    []byte          // as REST sends it
+	err     error           // instead of both; beside a message without totals if only they overflow
+	sent    time.Time       // when Control Center was asked, by this machine's clock: the answer is not older
+	ends    time.Time       // when its cycle ends, by the same clock; zero if it had ended before
+	current bool            // of the current cycle
 	noUsage jasperclient.NoUsage
 }
 
-// newAnswer makes one of the outcome of a call; nil where Control Center said nothing of the device.
+// newAnswer makes an answer of a call's outcome, or nil if Control Center said nothing of the device.
 func newAnswer(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, sent time.Time, err error) *answer {
 	switch {
 	case err == nil:
@@ -45,7 +45,7 @@ func newAnswer(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, s
 		return nil
 	}
 	a := &answer{sent: sent, current: query.CycleStartDate.IsZero(), noUsage: usage.NoUsage}
-	// The end is the cycle's last second. Control Center's clock need not be this one.
+	// CycleEnd is the cycle's last second. Control Center's clock may differ from this machine's, so both times are its own.
 	if left := usage.CycleEnd.Add(time.Second).Sub(usage.Timestamp); left > 0 {
 		a.current, a.ends = true, sent.Add(left)
 	}
@@ -57,7 +57,7 @@ func isUnknownDevice(err error) bool {
 	return reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND
 }
 
-// write sets the forms of a response, to which it adds the totals.
+// write adds the totals to a response and encodes it for both doors.
 func (a *answer) write(resp *usagev1.GetDeviceUsageInZoneResponse) error {
 	overflow := addTotals(resp)
 	if overflow != nil {
@@ -71,24 +71,24 @@ func (a *answer) write(resp *usagev1.GetDeviceUsageInZoneResponse) error {
 		a.message = message
 		return overflow
 	}
-	// An empty list is written as one; an unset optional field, which is no 0, stays absent.
+	// Empty lists are written. An unset optional field stays absent, because it does not mean 0.
 	text, err := marshalJSON(protojson.MarshalOptions{EmitDefaultValues: true}, resp)
 	if err != nil {
 		return err
 	}
-	forms := append(append(make([]byte, 0, len(message)+len(text)), message...), text...) // no memory to spare
-	a.message, a.json = forms[:len(message):len(message)], forms[len(message):]
+	both := append(append(make([]byte, 0, len(message)+len(text)), message...), text...) // one allocation of the exact size
+	a.message, a.json = both[:len(message):len(message)], both[len(message):]
 	return nil
 }
 
-// response is the answer as a message.
+// response decodes the answer's message.
 func (a *answer) response() (*usagev1.GetDeviceUsageInZoneResponse, error) {
 	resp := &usagev1.GetDeviceUsageInZoneResponse{}
 	return resp, proto.Unmarshal(a.message, resp)
 }
 
-// part is the answer that the query's filters leave. It is nil where no record matches them, for then only Control Center
-// knows whether there are such names; that the device is not known is an answer to whatever is asked of it.
+// part is what the query's filters leave of the answer. It is nil if no record matches: only Control Center knows whether
+// such names exist. An unknown device is the answer whatever the filters.
 func (a *answer) part(query jasperclient.UsageQuery) *answer {
 	if a.err != nil {
 		if isUnknownDevice(a.err) {
@@ -105,8 +105,7 @@ func (a *answer) part(query jasperclient.UsageQuery) *answer {
 	return part
 }
 
-// fresh reports whether the answer is what Control Center may be expected to say now, to a caller who takes answers up to
-// an age, or does not say.
+// fresh reports whether the answer is young enough for a caller that accepts ages up to maxAge or, if nil, does not say.
 func (a *answer) fresh(maxAge *time.Duration, now time.Time) bool {
 	oldest := closedFor
 	switch {
@@ -120,12 +119,12 @@ func (a *answer) fresh(maxAge *time.Duration, now time.Time) bool {
 	return oldest > 0 && a.within(oldest, now)
 }
 
-// within reports whether the answer is of an age, and its cycle has not ended since.
+// within reports whether the answer is no older than age and its cycle has not ended since.
 func (a *answer) within(age time.Duration, now time.Time) bool {
 	return now.Sub(a.sent) <= age && (a.ends.IsZero() || now.Before(a.ends))
 }
 
-// bytes is the memory that the answer takes under its query: what it points to, and what the cache has for an entry.
+// bytes is the memory that the answer takes in the cache: what it points to, its query and the cache's own entry.
 func (a *answer) bytes(query jasperclient.UsageQuery) uint32 {
 	const entry = 256 // of the cache, measured
 	return uint32(entry + int(unsafe.Sizeof(*a)) + len(a.message) + len(a.json) +

@@ -12,22 +12,21 @@ import (
 )
 
 const (
-	// maxAwaited bounds the calls, of all connections, that have begun and whose message has not come: anybody can begin them.
+	// maxAwaited bounds the calls, over all connections, that have begun and have no message yet: anybody can begin them.
 	maxAwaited = 4096
-	// sweepEvery is how often they are looked through for those that have waited too long.
+	// sweepEvery is how often the sweeper looks for calls that have waited too long.
 	sweepEvery = time.Second
 )
 
-// arrivals are the calls of a server that wait for their message, those that came first in front. No deadline ends them, because
-// calls have one only when their message is there; and no timer of their own, which would cost each call more than its answer
-// does.
+// arrivals are the calls that wait for their message, oldest first. A call gets its deadline only with its message, and a
+// timer each would cost more than the answer, so one goroutine sweeps them.
 type arrivals struct {
 	mu          sync.Mutex
 	first, last *record
 	awaited     int
 }
 
-// receive waits for the message of the call of a handler's context.
+// receive waits for the message of a call; ctx is its handler's.
 func (a *arrivals) receive(ctx context.Context, rec *record, recv func(any) error, message any) error {
 	if !a.await(ctx, rec) {
 		return status.Error(codes.ResourceExhausted, "too many calls have begun without a message")
@@ -81,18 +80,18 @@ func (a *arrivals) sweep(ctx context.Context) {
 		case <-ticker.C:
 		}
 		for _, call := range a.late() {
-			// It fails only where the call has ended by itself.
+			// It fails only if the call has already ended.
 			_ = call.WriteStatus(status.New(codes.Canceled, "the message of the call has not come in time"))
 		}
 	}
 }
 
-// An ender ends a call from outside of its handler. grpc-go's streams do, though its API has nothing for it.
+// An ender ends a call from outside its handler. grpc-go's server stream has this method, but its API does not promise it.
 type ender interface {
 	WriteStatus(*status.Status) error
 }
 
-// late are the calls that have waited too long.
+// late returns the calls that have waited too long.
 func (a *arrivals) late() []ender {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -105,7 +104,7 @@ func (a *arrivals) late() []ender {
 	return late
 }
 
-// A boundedServer bounds how long the unary calls of the services that are registered with it wait for their message.
+// A boundedServer bounds how long the unary calls of the services registered with it wait for their message.
 type boundedServer struct {
 	*grpc.Server
 	arrivals *arrivals
@@ -126,12 +125,12 @@ func (s boundedServer) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	s.Server.RegisterService(&bounded, impl)
 }
 
-// stream does so with the first message of a stream.
+// stream bounds the wait for the first message of a stream.
 func (a *arrivals) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	return handler(srv, &awaitedStream{ServerStream: stream, arrivals: a})
 }
 
-// An awaitedStream waits for its first message for so long.
+// An awaitedStream bounds the wait for its first message.
 type awaitedStream struct {
 	grpc.ServerStream
 	arrivals *arrivals

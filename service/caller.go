@@ -8,10 +8,10 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// classBulk is the class of a caller who lets others go first.
+// classBulk is the class of a caller that lets others go first.
 const classBulk = "bulk"
 
-// callerOf is who waits in the account's lane; a class that is none is added to bad.
+// callerOf is the caller that waits in the account's lane. An unknown class is added to bad.
 func callerOf(rec *record, bad *requestError) jasperclient.Caller {
 	caller := jasperclient.Caller{Name: cmp.Or(rec.caller, rec.host)}
 	for _, class := range rec.headers.get(headerClass) {
@@ -21,7 +21,7 @@ func callerOf(rec *record, bad *requestError) jasperclient.Caller {
 		case "interactive", "":
 		default:
 			const shown = 40
-			bad.violate(headerClass.grpc, fmt.Errorf("%.*q is no class; send bulk, or interactive or nothing", shown, class))
+			bad.violate(headerClass.grpc, fmt.Errorf("%.*q is not a valid class; send bulk, or interactive or nothing", shown, class))
 		}
 	}
 	return caller

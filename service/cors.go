@@ -6,14 +6,14 @@ import (
 	"github.com/rs/cors"
 )
 
-// withCORS lets the pages of these origins call, and read what the replies' headers say (the Fetch standard, section 3.3).
+// withCORS lets pages of these origins call, and read the headers of replies (the Fetch standard, section 3.3).
 func withCORS(origins []string, rest http.Handler) http.Handler {
 	if len(origins) == 0 {
-		return rest // for rs/cors no origin would mean all of them
+		return rest // rs/cors takes an empty list for all origins
 	}
 	exposed := []string{"Retry-After", "WWW-Authenticate"}
-	for _, told := range replyHeaders {
-		exposed = append(exposed, told.rest)
+	for _, name := range replyHeaders {
+		exposed = append(exposed, name.rest)
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,

@@ -20,14 +20,14 @@ import (
 // errorDomain is the domain of every ErrorInfo the service sends.
 const errorDomain = "usage.jasper"
 
-// How long a caller waits before it asks again, where Control Center does not say: an account may make about one call
-// a second, and an outage lasts longer than a spent second.
+// How long a caller waits before it asks again if Control Center does not say: an account may make about one call a second,
+// and an outage lasts longer than that.
 const (
 	retryRateLimited = time.Second
 	retryUnavailable = 5 * time.Second
 )
 
-// upstream is what an error tells of Control Center's answer, and of the wait for it; zero where there was none.
+// upstream is what an error says of Control Center's answer, and of when to ask again; zero if it says nothing.
 type upstream struct {
 	code         jasperclient.Code
 	httpStatus   int
@@ -55,7 +55,7 @@ func upstreamOf(err error) upstream {
 	return upstream{}
 }
 
-// details are the ErrorInfo and what else helps with the reason.
+// details are the ErrorInfo and whatever else helps with the reason.
 func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuery) []protoadapt.MessageV1 {
 	answered := upstreamOf(err)
 	info := &errdetails.ErrorInfo{
@@ -93,12 +93,12 @@ func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuer
 	return []protoadapt.MessageV1{info}
 }
 
-// shortReason is the reason as ErrorInfo has it.
+// shortReason is the reason as it stands in ErrorInfo.
 func shortReason(reason usagev1.ErrorReason) string {
 	return strings.TrimPrefix(reason.String(), "ERROR_REASON_")
 }
 
-// metadata is the ErrorInfo's.
+// metadata is what ErrorInfo says of Control Center's answer.
 func (u upstream) metadata() map[string]string {
 	md := map[string]string{}
 	if u.code != "" {
@@ -113,7 +113,7 @@ func (u upstream) metadata() map[string]string {
 	return md
 }
 
-// retryInfo is the wait that Control Center asked for, or else the given one.
+// retryInfo is the wait that Control Center asked for, or else the fallback.
 func (u upstream) retryInfo(fallback time.Duration) *errdetails.RetryInfo {
 	delay := u.retryAfter
 	if delay <= 0 {
@@ -126,7 +126,7 @@ func badRequest(field, description string) *errdetails.BadRequest {
 	return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: description}}}
 }
 
-// retryDelay finds the wait in a status that has one.
+// retryDelay is the wait in a status, if there is one.
 func retryDelay(st *status.Status) (time.Duration, bool) {
 	info, ok := errordetail.Of[*errdetails.RetryInfo](st)
 	return info.GetRetryDelay().AsDuration(), ok

@@ -14,12 +14,12 @@ import (
 	"github.com/zoneusage/zoneusage/internal/certificates"
 )
 
-// A doorkeeper lets in who may call.
+// A doorkeeper decides who may call.
 type doorkeeper struct {
 	guard        *callers.Guard
 	certificates *certificates.Certificates // nil without TLS
 	usage        *UsageService              // for the accounts' names
-	strangers    *atomic.Int64              // who watch the service's health
+	strangers    *atomic.Int64              // how many callers that are not known watch the service's health
 }
 
 // authorize lets in a question and writes its account into it, or refuses it before anything is done for it.
@@ -66,22 +66,21 @@ func (d doorkeeper) authorizeHealth(ctx context.Context, rec *record, req any) e
 	case ok:
 		return d.allowHealth(caller, check.GetService())
 	}
-	return d.allow(caller, anyAccount) // the list of all
+	return d.allow(caller, anyAccount) // List shows the health of all accounts
 }
 
-// admit finds the caller, and counts the call.
+// admit identifies the caller and counts the call.
 func (d doorkeeper) admit(ctx context.Context, rec *record) (*callers.Caller, error) {
 	caller, err := d.identify(ctx, rec)
 	if err != nil {
 		return nil, err
 	}
-	if caller.Listed { // else it is the peer, which the log has
+	if caller.Listed { // an unlisted caller is the peer, which the log has anyway
 		rec.caller, rec.subject = caller.Name, caller.Subject
 	}
 	return caller, caller.CountRequest()
 }
 
-// identify finds the caller.
 func (d doorkeeper) identify(ctx context.Context, rec *record) (*callers.Caller, error) {
 	shown := callers.Credentials{Host: rec.host, Authorization: rec.headers.get(headerAuthorization)}
 	if rec.door == doorLegacy {
@@ -91,7 +90,7 @@ func (d doorkeeper) identify(ctx context.Context, rec *record) (*callers.Caller,
 	return d.guard.Identify(ctx, shown)
 }
 
-// certificate are the names in the caller's certificate; none where it has none.
+// certificate returns the names in the caller's certificate, if it has one.
 func (d doorkeeper) certificate(rec *record) []string {
 	if rec.tls != nil {
 		return d.certificates.ClientNames(rec.tls)
@@ -102,10 +101,10 @@ func (d doorkeeper) certificate(rec *record) []string {
 	return nil
 }
 
-// anyAccount is no account's name: who may ask it may ask all of them.
+// anyAccount is not an account's name: a caller that may ask it may ask all accounts.
 const anyAccount = "*"
 
-// allow fails where the caller may not ask the account, whether there is one of this name or not.
+// allow fails if the caller may not ask the account, whether an account of this name exists or not.
 func (d doorkeeper) allow(caller *callers.Caller, name string) error {
 	if caller.MayAsk(cmp.Or(name, d.usage.account("").Name)) {
 		return nil

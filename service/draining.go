@@ -11,8 +11,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// untilDrained ends the streams of health and reflection when draining ends: their callers keep them open for as long
-// as they like, and a graceful stop would wait for them to the end of its patience.
+// untilDrained ends health and reflection streams when draining ends: callers keep them open for as long as they like, and a
+// graceful stop would wait for them until it is cut off.
 func untilDrained(draining context.Context) grpc.StreamServerInterceptor {
 	return func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		ctx, cancel := context.WithCancel(stream.Context())
@@ -27,7 +27,7 @@ func untilDrained(draining context.Context) grpc.StreamServerInterceptor {
 	}
 }
 
-// An endingStream ends with its context.
+// An endingStream ends with ctx.
 type endingStream struct {
 	grpc.ServerStream
 	ctx context.Context
@@ -36,8 +36,8 @@ type endingStream struct {
 // Context implements grpc.ServerStream.
 func (s *endingStream) Context() context.Context { return s.ctx }
 
-// RecvMsg implements grpc.ServerStream. When the context ends first, grpc-go ends the receiving goroutine as soon as
-// the handler has returned.
+// RecvMsg implements grpc.ServerStream. If ctx ends first, grpc-go ends the receiving goroutine as soon as the handler has
+// returned.
 func (s *endingStream) RecvMsg(m any) error {
 	received := make(chan error, 1)
 	go func() { received <- s.ServerStream.RecvMsg(m) }()
@@ -49,7 +49,7 @@ func (s *endingStream) RecvMsg(m any) error {
 	}
 }
 
-// withStreamRecovery makes a panic the failure of one stream, and of no other caller's.
+// withStreamRecovery turns a panic into the failure of its own stream, so that no other caller is affected.
 func withStreamRecovery(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer func() {
 		if value := recover(); value != nil {

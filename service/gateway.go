@@ -18,10 +18,10 @@ import (
 // none lets no header through.
 func none(string) (string, bool) { return "", false }
 
-// inProcess is how the gateway calls: what it calls is the passage, with no connection between.
+// inProcess is grpc-gateway's client connection, which calls the passage directly.
 type inProcess struct{ passage *passage }
 
-// Invoke implements grpc.ClientConnInterface. The reply stays in the record, as the bytes that are to be written.
+// Invoke implements grpc.ClientConnInterface. The reply stays in the record, already encoded.
 func (c inProcess) Invoke(ctx context.Context, _ string, args, _ any, _ ...grpc.CallOption) (err error) {
 	rec := recordOf(ctx)
 	rec.answer, err = c.passage.ask(ctx, rec, args.(*usagev1.GetDeviceUsageInZoneRequest))
@@ -39,13 +39,13 @@ func writeHeader(ctx context.Context, w http.ResponseWriter, _ proto.Message) er
 	return nil
 }
 
-// restMethod is the method of the one path that there is.
+// restMethod is the method that the only path calls.
 const restMethod = usagev1.UsageService_GetDeviceUsageInZone_FullMethodName
 
 // maxQueryBytes is far above any query: a date and two names, percent-encoded.
 const maxQueryBytes = 8 << 10
 
-// check refuses what the gateway would pass over in silence, before the question is asked.
+// check refuses what grpc-gateway would silently ignore, before the question is asked.
 func (d *restDoor) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
 		rec := recordOf(r.Context())
@@ -75,7 +75,6 @@ func (d *restDoor) check(next runtime.HandlerFunc) runtime.HandlerFunc {
 	}
 }
 
-// refuse refuses a bad request.
 func (d *restDoor) refuse(w http.ResponseWriter, r *http.Request, req *usagev1.GetDeviceUsageInZoneRequest, bad error) {
 	rec := recordOf(r.Context())
 	writeFailure(w, rec, status.Convert(d.passage.refuse(r.Context(), rec, req, bad)), 0)

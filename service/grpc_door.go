@@ -18,20 +18,20 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// begin is a tap.ServerInHandle: each call begins with its record. Here the headers are at hand as they came; later they can
-// only be searched name by name, or copied.
+// begin is a tap.ServerInHandle that makes the record of each call. The headers are at hand here as they came; later they
+// can only be looked up one by one, or copied.
 func begin(ctx context.Context, info *tap.Info) (context.Context, error) {
 	return newRecord(ctx, info.FullMethodName, info.Header), nil
 }
 
-// A grpcDoor answers what comes over gRPC.
+// A grpcDoor answers gRPC calls.
 type grpcDoor struct {
 	*passage
 	arrivals *arrivals
 }
 
-// register registers UsageService. Its handler is not the generated one, which would have to make a message of each kept answer
-// for the codec to take apart again.
+// register registers UsageService with another handler than the generated one, which would have to make a message of each
+// kept answer, only for the codec to encode it again.
 func (d grpcDoor) register(server *grpc.Server) {
 	desc := usagev1.UsageService_ServiceDesc
 	desc.Methods = []grpc.MethodDesc{{MethodName: "GetDeviceUsageInZone", Handler: d.getDeviceUsageInZone}}
@@ -40,14 +40,14 @@ func (d grpcDoor) register(server *grpc.Server) {
 
 // getDeviceUsageInZone handles a question. Its reply is the kept answer itself.
 //
-//nolint:revive // the context stands where grpc-go has it
+//nolint:revive // grpc-go puts the context second
 func (d grpcDoor) getDeviceUsageInZone(
 	_ any, ctx context.Context, recv func(any) error, _ grpc.UnaryServerInterceptor,
 ) (any, error) {
 	rec, req := recordOf(ctx), new(usagev1.GetDeviceUsageInZoneRequest)
 	if err := d.arrivals.receive(ctx, rec, recv, req); err != nil {
-		// Its caller has the status already: grpc-go sends it where a message cannot be taken. Who leaves before the message is
-		// there has no line: strangers do so by the hundred thousand.
+		// The caller has the status already: grpc-go sends it if it cannot take a message. A caller that leaves before its message
+		// has come gets no line in the log: strangers do so by the hundred thousand.
 		if st := status.Convert(err); st.Code() != codes.Canceled {
 			d.log.end(rec, &callError{st, fmt.Errorf("there is no message: %w", err)})
 		}
@@ -59,13 +59,13 @@ func (d grpcDoor) getDeviceUsageInZone(
 	}
 	if err := sendHeader(ctx, rec); err != nil {
 		err = fail(ctx, err, jasperclient.UsageQuery{})
-		d.log.writeLine(rec, time.Now(), err) // beside the line of the answer, which its caller does not get
+		d.log.writeLine(rec, time.Now(), err) // besides the line of the answer, which the caller does not get
 		return nil, err
 	}
 	return reply, nil
 }
 
-// sendHeader sends a reply's header at once, and does not set it to be sent with the message, because grpc-go copies what is set.
+// sendHeader sends a reply's header at once; setting it, to be sent with the message, would make grpc-go copy it.
 func sendHeader(ctx context.Context, rec *record) error {
 	header := sentHeaders.Get().(*replyHeader)
 	err := grpc.SendHeader(ctx, header.of(rec))
@@ -75,7 +75,7 @@ func sendHeader(ctx context.Context, rec *record) error {
 	return err
 }
 
-// other is what the calls of health pass.
+// interceptHealth is the interceptor of health calls.
 func (d grpcDoor) interceptHealth(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	rec := recordOf(ctx)
 	defer func() {
@@ -95,19 +95,19 @@ func (d grpcDoor) interceptHealth(ctx context.Context, req any, _ *grpc.UnarySer
 	return handler(ctx, req)
 }
 
-// withTrailer sends what a failed call's caller is told beside its status: its gRPC library, where it retries, waits as long as
-// the pushback says. Nothing of it is a header, because to a call that has got a header no library makes another attempt.
+// withTrailer sends a failed call's reply headers as its trailer, with the pushback, which is how long a gRPC library waits
+// before it retries. They must not be headers: no gRPC library retries a call that has received headers.
 func withTrailer(ctx context.Context, rec *record, failed error) error {
 	trailer := newReplyHeader().of(rec)
 	if delay, ok := retryDelay(status.Convert(failed)); ok {
 		trailer.Set("grpc-retry-pushback-ms", strconv.FormatInt(delay.Milliseconds(), 10))
 	}
-	// It fails only where the call is over already, and then nobody waits for the trailer.
+	// It fails only if the call is over already, and then nobody waits for the trailer.
 	_ = grpc.SetTrailer(ctx, trailer)
 	return failed
 }
 
-// An answerCodec is gRPC's own, but it sends a kept answer as it is.
+// An answerCodec is gRPC's own codec, but sends an answer as it is already encoded.
 type answerCodec struct{ encoding.CodecV2 }
 
 // Marshal implements encoding.CodecV2.

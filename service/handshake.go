@@ -12,20 +12,20 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// toldHandshakes logs the gRPC handshakes that fail, as net/http does at the REST door; one a second at most, since strangers can
-// make any number of them.
-type toldHandshakes struct {
+// loggedHandshakes logs failed gRPC handshakes, as net/http does at the REST door: at most one a second, because strangers
+// can make any number of them.
+type loggedHandshakes struct {
 	credentials.TransportCredentials
 	logger *slog.Logger
 	seldom *rate.Sometimes
 }
 
-func tellHandshakes(transport credentials.TransportCredentials, logger *slog.Logger) credentials.TransportCredentials {
-	return toldHandshakes{transport, logger, &rate.Sometimes{Interval: time.Second}}
+func logHandshakes(transport credentials.TransportCredentials, logger *slog.Logger) credentials.TransportCredentials {
+	return loggedHandshakes{transport, logger, &rate.Sometimes{Interval: time.Second}}
 }
 
 // ServerHandshake implements credentials.TransportCredentials.
-func (t toldHandshakes) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (t loggedHandshakes) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	secured, info, err := t.TransportCredentials.ServerHandshake(conn)
 	if err != nil {
 		t.seldom.Do(func() {
@@ -36,11 +36,11 @@ func (t toldHandshakes) ServerHandshake(conn net.Conn) (net.Conn, credentials.Au
 }
 
 // Clone implements credentials.TransportCredentials.
-func (t toldHandshakes) Clone() credentials.TransportCredentials {
-	return toldHandshakes{t.TransportCredentials.Clone(), t.logger, t.seldom}
+func (t loggedHandshakes) Clone() credentials.TransportCredentials {
+	return loggedHandshakes{t.TransportCredentials.Clone(), t.logger, t.seldom}
 }
 
-// restErrors is what net/http logs, with as few failed handshakes.
+// restErrors is net/http's log, with at most one failed handshake a second.
 func restErrors(logger *slog.Logger) *log.Logger {
 	out := slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	out.SetOutput(seldomHandshakes{out.Writer(), &rate.Sometimes{Interval: time.Second}})

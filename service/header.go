@@ -9,53 +9,53 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// A header is the key of metadata as gRPC and as net/http write it.
+// A header is the name of a header as gRPC and as net/http write it.
 type header struct{ grpc, rest string }
 
 func newHeader(name string) header { return header{name, http.CanonicalHeaderKey(name)} }
 
-// What a call says beside its request.
+// The headers that a call is read for.
 var (
 	headerRequestID     = newHeader("x-request-id")
 	headerClass         = newHeader("x-usage-class")
 	headerAuthorization = newHeader("authorization")
-	// W3C's Trace Context, by which a caller makes a call part of its trace.
+	// W3C Trace Context, with which a caller makes a call part of its trace.
 	headerTraceParent = newHeader("traceparent")
 	headerTraceState  = newHeader("tracestate")
 )
 
-// The values of a reply's headers, by their position.
+// The positions of a reply's headers and their values.
 const (
 	replyRequestID = iota
 	replySource
 	replyAccount
 	replyAge // in seconds (RFC 9111, section 5.1)
-	replyValues
+	numReplyHeaders
 )
 
-// replyHeaders are what a reply says beside its message.
-var replyHeaders = [replyValues]header{
+// replyHeaders are what a reply gives beside its message.
+var replyHeaders = [numReplyHeaders]header{
 	replyRequestID: headerRequestID,
 	replySource:    newHeader("x-usage-source"),
 	replyAccount:   newHeader("x-usage-account"),
 	replyAge:       newHeader("age"),
 }
 
-// sent are the headers of a call as they came through one of the doors.
+// requestHeaders are the headers of a call as they came, through gRPC or over HTTP.
 type requestHeaders struct {
 	grpc metadata.MD
 	rest http.Header
 }
 
-func (s requestHeaders) get(h header) []string {
-	if s.rest != nil {
-		return s.rest[h.rest]
+func (r requestHeaders) get(h header) []string {
+	if r.rest != nil {
+		return r.rest[h.rest]
 	}
-	return s.grpc[h.grpc]
+	return r.grpc[h.grpc]
 }
 
 // replyValues are the values of replyHeaders for the call; an empty one is not sent.
-func (r *record) replyValues() (values [replyValues]string) {
+func (r *record) replyValues() (values [numReplyHeaders]string) {
 	values[replyRequestID], values[replySource] = r.requestID, r.replySource
 	if r.allowed {
 		values[replyAccount] = r.account
@@ -66,24 +66,24 @@ func (r *record) replyValues() (values [replyValues]string) {
 	return values
 }
 
-// A replyHeader is that as gRPC takes it.
+// A replyHeader has a reply's headers as gRPC takes them.
 type replyHeader struct {
-	values   [replyValues]string
-	metadata metadata.MD // of the values
+	values   [numReplyHeaders]string
+	metadata metadata.MD // points into values
 }
 
-// sentHeaders are of replies that were sent, and not only set to be: they are free for other replies, which spares a tenth of
-// what a call allocates. Only with its binary log grpc-go reads them again when the message is sent, and none is used twice then.
+// sentHeaders pools the headers of replies already sent, which saves a tenth of a call's allocations. grpc-go's binary log
+// reads them again later, so none is reused while it is on.
 var sentHeaders = sync.Pool{New: func() any { return newReplyHeader() }}
 
 func newReplyHeader() *replyHeader {
 	return &replyHeader{metadata: make(metadata.MD, len(replyHeaders))}
 }
 
-// isBinaryLogOn is as google.golang.org/grpc/internal/binarylog finds it.
+// isBinaryLogOn reads the same variable as google.golang.org/grpc/internal/binarylog.
 var isBinaryLogOn = os.Getenv("GRPC_BINARY_LOG_FILTER") != ""
 
-// of is the header of a call's reply.
+// of sets and returns the headers of a call's reply.
 func (h *replyHeader) of(rec *record) metadata.MD {
 	h.values = rec.replyValues()
 	for i, value := range h.values {
@@ -96,7 +96,7 @@ func (h *replyHeader) of(rec *record) metadata.MD {
 	return h.metadata
 }
 
-// writeHeader says the same to a REST caller.
+// writeHeader writes the same values to a REST reply.
 func (r *record) writeHeader(to http.Header) {
 	values := r.replyValues()
 	for i, value := range values {

@@ -13,16 +13,16 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// maxStrangers bounds how many callers watch the service's health who are not let in for more: a watch has no end.
+// maxStrangers bounds how many callers that are not known watch the service's health: a watch has no end.
 const maxStrangers = 1000
 
-// isPublicHealth tells the names of the service itself, whose health is for everybody, from those of accounts.
+// isPublicHealth reports whether a name is the service's own, whose health is for everybody, and not an account's.
 func isPublicHealth(name string) bool {
 	return name == "" || name == usagev1.UsageService_ServiceDesc.ServiceName
 }
 
-// allowHealth fails where the caller may not know the health of the name. grpc-go's health server keeps any name that is
-// watched, so that names which nobody has are for those alone who may know all.
+// allowHealth fails if the caller may not know the health of the name. grpc-go's health server keeps every name that is
+// watched, so names that nobody has are only for callers that may know all of them.
 func (d doorkeeper) allowHealth(caller *callers.Caller, name string) error {
 	account, ok := strings.CutPrefix(name, upstreamHealth+".")
 	if isPublicHealth(name) || (ok && d.usage.account(account) != nil && caller.MayAsk(account)) {
@@ -31,7 +31,7 @@ func (d doorkeeper) allowHealth(caller *callers.Caller, name string) error {
 	return d.allow(caller, anyAccount)
 }
 
-// stream lets a stream in. Who watches the service's own health need not be known.
+// stream lets a stream in. A caller that watches the service's own health need not be known.
 func (d doorkeeper) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if info.FullMethod == healthpb.Health_Watch_FullMethodName {
 		watch := &watchStream{ServerStream: stream, keeper: d}
@@ -45,7 +45,7 @@ func (d doorkeeper) stream(srv any, stream grpc.ServerStream, info *grpc.StreamS
 	return handler(srv, stream)
 }
 
-// A watchStream lets its caller in when the request is there, which says what is to be watched.
+// A watchStream lets its caller in once the request is there, which says what to watch.
 type watchStream struct {
 	grpc.ServerStream
 	keeper   doorkeeper
@@ -76,7 +76,7 @@ func (s *watchStream) RecvMsg(m any) error {
 	return nil
 }
 
-// leave counts the stranger off.
+// leave no longer counts the caller as a watching stranger.
 func (s *watchStream) leave() {
 	if s.stranger {
 		s.keeper.strangers.Add(-1)

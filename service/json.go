@@ -9,13 +9,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// answerJSON is the gateway's JSON, which writes the bytes of an answer as they are.
+// answerJSON is grpc-gateway's JSON, but writes an answer as it is already encoded.
 type answerJSON struct{ *runtime.JSONPb }
 
 // Marshal implements runtime.Marshaler.
 func (answerJSON) Marshal(v any) ([]byte, error) { return v.(*answer).json, nil }
 
-// marshalJSON gives the same message the same bytes: it takes out the spaces that protojson puts in at random, so that nobody relies on its bytes.
+// marshalJSON is deterministic: it removes the spaces that protojson adds at random.
 func marshalJSON(options protojson.MarshalOptions, m proto.Message) ([]byte, error) {
 	spaced, err := options.Marshal(m)
 	if err != nil {

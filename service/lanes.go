@@ -11,12 +11,12 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// upstreamHealth is the health service name of all accounts' Control Centers together; a dot and an account's name after it
-// make that of one.
+// upstreamHealth is the health service name of all accounts' Control Centers together; for a single account, a dot and its
+// name follow.
 const upstreamHealth = "upstream"
 
-// lanes follows the accounts' lanes, for the log and for health checks. It looks at them in a goroutine of its own, since who
-// tells of a change must not wait for the log.
+// lanes follows the accounts' lanes, for the log and for health checks. It has a goroutine of its own, because whatever
+// reports a change must not wait for the log.
 type lanes struct {
 	log    *slog.Logger
 	health *health.Server
@@ -24,13 +24,13 @@ type lanes struct {
 	seen   map[string]lane
 }
 
-// A lane is what was last told of an account's.
+// A lane is what was last reported of an account's lane.
 type lane struct {
 	closed  jasperclient.ClosedReason
-	spacing time.Duration // the one that was told, or a shorter one since
+	spacing time.Duration // as last logged, or a shorter one since
 }
 
-// follow looks at the lanes whenever a channel receives, and when one that is closed takes a call again, until ctx ends.
+// follow looks at the lanes whenever a channel receives and whenever a closed lane takes calls again, until ctx ends.
 func (l *lanes) follow(ctx context.Context, accounts, changed <-chan struct{}) {
 	for {
 		reopen := time.NewTimer(l.nextReopening())
@@ -47,9 +47,9 @@ func (l *lanes) follow(ctx context.Context, accounts, changed <-chan struct{}) {
 	}
 }
 
-// nextReopening is how long it takes until the next closed lane lets a call in.
+// nextReopening is the time until the next closed lane takes calls again, at most an hour.
 func (l *lanes) nextReopening() time.Duration {
-	next := time.Hour // some time
+	next := time.Hour
 	for _, state := range l.states() {
 		if state.Lane.Shut() {
 			next = min(next, time.Until(state.Lane.Reopens))
@@ -58,7 +58,7 @@ func (l *lanes) nextReopening() time.Duration {
 	return next
 }
 
-// look tells what has changed.
+// look reports what has changed.
 func (l *lanes) look(ctx context.Context) {
 	next, all := map[string]lane{}, healthpb.HealthCheckResponse_SERVING
 	for _, state := range l.states() {
@@ -71,8 +71,8 @@ func (l *lanes) look(ctx context.Context) {
 		if !ok {
 			before.spacing = state.Lane.AllowedSpacing
 		}
-		l.tellClosed(ctx, before.closed, state)
-		next[state.Name] = lane{state.Lane.Closed, l.tellSpacing(ctx, before.spacing, state)}
+		l.logClosed(ctx, before.closed, state)
+		next[state.Name] = lane{state.Lane.Closed, l.logSpacing(ctx, before.spacing, state)}
 	}
 	for name := range l.seen {
 		if _, ok := next[name]; !ok {
@@ -83,8 +83,8 @@ func (l *lanes) look(ctx context.Context) {
 	l.seen = next
 }
 
-// tellClosed logs that a lane has closed or opened.
-func (l *lanes) tellClosed(ctx context.Context, before jasperclient.ClosedReason, now AccountState) {
+// logClosed logs that a lane has closed or opened.
+func (l *lanes) logClosed(ctx context.Context, before jasperclient.ClosedReason, now AccountState) {
 	switch closed := now.Lane.Closed; closed {
 	case before:
 	case "":
@@ -95,9 +95,9 @@ func (l *lanes) tellClosed(ctx context.Context, before jasperclient.ClosedReason
 	}
 }
 
-// tellSpacing logs that the calls leave and reach the pace that is allowed, and each doubling on the way; not every step,
-// of which there are many. It gives what a doubling is measured by from now on.
-func (l *lanes) tellSpacing(ctx context.Context, before time.Duration, now AccountState) time.Duration {
+// logSpacing logs when the calls' pace leaves and when it reaches the allowed one, and each doubling in between, but not
+// each of the many steps. It returns what the next doubling is measured by.
+func (l *lanes) logSpacing(ctx context.Context, before time.Duration, now AccountState) time.Duration {
 	spacing, allowed := now.Lane.Spacing, now.Lane.AllowedSpacing
 	slower := spacing > allowed && (before <= allowed || spacing >= 2*before)
 	if slower || (spacing <= allowed && before > allowed) {

@@ -14,15 +14,15 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A legacyDoor is the door for clients that were written for Control Center. It has Control Center's path, credentials,
-// answers and errors, so that such a client passes what all questions pass, and shares their calls and kept answers, once
-// its base URL is another one.
+// A legacyDoor is for clients that were written for Control Center. It has Control Center's path, credentials, answers and
+// errors: once its base URL is changed, such a client takes the same passage as all callers, and shares their calls and kept
+// answers.
 //
-// The credentials are HTTP Basic: the name of a caller in the policy, and a static token of the same caller. Where there is no
-// policy any name and key will do, but there have to be some, as Control Center wants it. The path can name no account: it is
-// the default one or, for a caller who may not ask that, the first of its list.
+// The credentials are HTTP Basic: the name of a caller in the policy, and a static token of the same caller. Without a
+// policy any name and key will do, but there must be both, as Control Center wants it. The path cannot name an account: the
+// door asks the default one or, for a caller that may not ask it, the first of the caller's list.
 //
-// An answer keeps Control Center's timeStamp, also where it was kept. What cannot be passed on as it is meant is refused as
+// A kept answer keeps Control Center's timeStamp, too. A request that cannot be passed on as it is meant is refused as
 // Control Center would: a date in another form than its two, and parameters that some clients send but nobody documented.
 type legacyDoor struct {
 	passage *passage
@@ -30,7 +30,7 @@ type legacyDoor struct {
 	others  http.Handler
 }
 
-// withLegacyDoor puts the door in front of a handler of other paths.
+// withLegacyDoor puts the door in front of the handler of all other paths.
 func (cfg Config) withLegacyDoor(p *passage, o origins, others http.Handler) http.Handler {
 	if !cfg.LegacyDoor {
 		return others
@@ -63,7 +63,7 @@ func (d legacyDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.Write(w)
 }
 
-// errNoFunction is of a path of Control Center's that is another function's, or none.
+// errNoFunction is for a path below Control Center's root that is not the one function's.
 var errNoFunction = &callError{
 	withInvalidRequest(status.New(codes.NotFound, "")), errors.New("the only function of Control Center here is /rws/api/v1/devices/{iccid}/usageInZone"),
 }
@@ -81,10 +81,10 @@ func (d legacyDoor) ask(ctx context.Context, rec *record, r *http.Request, versi
 	if err != nil {
 		return controlcenter.Answer{}, err
 	}
-	answer, err := reply.vendors()
+	answer, err := reply.asControlCenter()
 	if err != nil {
-		err = fail(ctx, err, jasperclient.UsageQuery{}) // the message is the service's own
-		d.passage.log.writeLine(rec, time.Now(), err)   // beside the line of the answer, which its caller does not get
+		err = fail(ctx, err, jasperclient.UsageQuery{}) // the service's own message cannot be decoded
+		d.passage.log.writeLine(rec, time.Now(), err)   // besides the line of the answer, which the caller does not get
 		return answer, err
 	}
 	return answer, nil

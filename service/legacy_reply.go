@@ -13,8 +13,9 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// vendors is the answer as Control Center gave it. It is made anew for each reply: who asks often has better doors.
-func (a *answer) vendors() (controlcenter.Answer, error) {
+// asControlCenter is the answer as Control Center gave it. It is made for each reply: callers that ask often have better
+// doors.
+func (a *answer) asControlCenter() (controlcenter.Answer, error) {
 	resp, err := a.response()
 	if err != nil {
 		return controlcenter.Answer{}, err
@@ -28,13 +29,13 @@ func (a *answer) vendors() (controlcenter.Answer, error) {
 	}
 	for _, plan := range resp.GetRatePlanUsages() {
 		answer.RatePlans = append(answer.RatePlans, controlcenter.RatePlan{
-			Name: plan.GetRatePlan(), Version: plan.GetRatePlanVersion(), Zones: vendorsZones(plan),
+			Name: plan.GetRatePlan(), Version: plan.GetRatePlanVersion(), Zones: controlCenterZones(plan),
 		})
 	}
 	return answer, nil
 }
 
-func vendorsZones(plan *usagev1.RatePlanUsage) []controlcenter.Zone {
+func controlCenterZones(plan *usagev1.RatePlanUsage) []controlcenter.Zone {
 	zones := make([]controlcenter.Zone, len(plan.GetZoneUsages()))
 	for i, zone := range plan.GetZoneUsages() {
 		usage := zone.GetUsage()
@@ -46,7 +47,7 @@ func vendorsZones(plan *usagev1.RatePlanUsage) []controlcenter.Zone {
 	return zones
 }
 
-// writeLegacyFailure writes a call's failure as Control Center does, and when to ask again.
+// writeLegacyFailure writes a failure as Control Center does, and when to ask again.
 func writeLegacyFailure(w http.ResponseWriter, err error) {
 	if bad, ok := errors.AsType[*requestError](err); ok && bad.has(methodPart) {
 		controlcenter.WriteMethodNotAllowed(w)
@@ -56,7 +57,7 @@ func writeLegacyFailure(w http.ResponseWriter, err error) {
 	refusalOf(err).Write(w)
 }
 
-// refusalOf is what Control Center said, or what it would say of such a failure.
+// refusalOf is what Control Center said, or would say of such a failure.
 func refusalOf(err error) *controlcenter.Refusal {
 	if bad, ok := errors.AsType[*requestError](err); ok {
 		return bad.refusal()
@@ -79,14 +80,14 @@ func refusalOf(err error) *controlcenter.Refusal {
 	return controlcenter.UnknownServerError
 }
 
-// isForCaller reports whether Control Center's refusal is one to pass on: it has a code, and is not about the service's own
-// user name and key, which the caller would take for its own.
+// isForCaller reports whether to pass on Control Center's refusal: it has a code, and is not about the service's own user
+// name and key, which the caller would take for its own.
 func isForCaller(refused *jasperclient.APIError) bool {
 	return refused.Code != "" && refused.Code != jasperclient.CodeInvalidCredentials && refused.HTTPStatus != http.StatusUnauthorized
 }
 
-// legacyRefusals are Control Center's for a part of a request, that which it says first in front. Whether it has this order
-// is unknown: it is the sandbox's.
+// legacyRefusals are Control Center's refusals for each part of a request. The first that applies is given; this order is
+// the sandbox's, and Control Center's is unknown.
 var legacyRefusals = []struct {
 	part string
 	said *controlcenter.Refusal
@@ -99,7 +100,7 @@ var legacyRefusals = []struct {
 	{"zone", controlcenter.InvalidZone},
 }
 
-// refusal is Control Center's for the request.
+// refusal is how Control Center refuses the request.
 func (e *requestError) refusal() *controlcenter.Refusal {
 	for _, of := range legacyRefusals {
 		if e.has(of.part) {

@@ -11,14 +11,14 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// The parts of a request that the contract has no fields for.
+// The parts of a request for which the contract has no fields.
 const (
 	methodPart  = "method"
 	versionPart = "apiVersion"
 	queryPart   = "query"
 )
 
-// readLegacy reads a request for Control Center into a request message, and tells what is at fault in it.
+// readLegacy reads a request for Control Center into a request message, and reports what is wrong with it.
 func readLegacy(r *http.Request, version, iccid string) (*usagev1.GetDeviceUsageInZoneRequest, *requestError) {
 	bad := new(requestError)
 	if !controlcenter.IsReadMethod(r.Method) {
@@ -32,7 +32,7 @@ func readLegacy(r *http.Request, version, iccid string) (*usagev1.GetDeviceUsage
 	case refused != nil:
 		bad.violate(queryPart, errors.New("a parameter is unknown, given more than once, or cannot be decoded"))
 	case query.Undocumented:
-		// What they would change of the answer is unknown.
+		// It is unknown what they would change in the answer.
 		bad.violate(queryPart, errors.New("isActiveRatePlan and fields are not documented, and cannot be passed on; leave them out"))
 	}
 	if err := checkLegacyDate(query.CycleStartDate); err != nil {
@@ -49,7 +49,8 @@ func readLegacy(r *http.Request, version, iccid string) (*usagev1.GetDeviceUsage
 	}, bad
 }
 
-// checkLegacyDate refuses what Control Center is not known to take. Without an offset a date would be passed on with one.
+// checkLegacyDate refuses a date that Control Center is not known to take. One without an offset would be passed on with an
+// offset.
 func checkLegacyDate(date string) error {
 	if date == "" {
 		return nil
@@ -63,6 +64,6 @@ func checkLegacyDate(date string) error {
 	return nil
 }
 
-// asJava is a name as a Java servlet decodes it. One with U+FFFD is no rate plan's and no zone's, which Control Center says
-// after it has looked for the device.
+// asJava is a name as a Java servlet decodes it. No rate plan or zone has U+FFFD in its name, but Control Center says so
+// only after it has looked for the device.
 func asJava(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }

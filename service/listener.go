@@ -9,19 +9,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A boundedListener has so many connections at once and no more: one that is too many is closed at once, because those who
-// waited for a place would not know why. It can cut off its connections, also those that never began to speak: grpc-go's
-// Stop waits for their handshake.
+// A boundedListener bounds its connections. It closes a connection above the limit at once, because a caller that waited for
+// a place would not know why. It can cut off its connections, even silent ones: grpc-go's Stop waits for their handshake.
 type boundedListener struct {
 	net.Listener
 	limit  int    // 0: no bound
-	onFull func() // told when one is too many
+	onFull func() // called for each connection above the limit
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
 	cut    bool
 }
 
-// fullDoor logs, once a minute at most, that a door has no place for more connections.
+// fullDoor logs, at most once a minute, that a door has as many connections as it may have.
 func fullDoor(cfg Config, door string) func() {
 	seldom := rate.Sometimes{Interval: time.Minute}
 	return func() {
@@ -42,11 +41,11 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return tracked, err
 		}
 		l.onFull()
-		_ = conn.Close() // nobody has it
+		_ = conn.Close() // nobody uses it yet
 	}
 }
 
-// track notes a connection; it is nil for one too many.
+// track adds a connection; it returns nil for one above the limit.
 func (l *boundedListener) track(conn net.Conn) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,7 +64,7 @@ func (l *boundedListener) track(conn net.Conn) (net.Conn, error) {
 	return tracked, nil
 }
 
-// cutOff closes every connection there is or comes.
+// cutOff closes every connection, and every later one.
 func (l *boundedListener) cutOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,7 +75,7 @@ func (l *boundedListener) cutOff() {
 	clear(l.conns)
 }
 
-// boundedConn takes itself off the list when it is closed.
+// A boundedConn leaves its listener's list when it is closed.
 type boundedConn struct {
 	net.Conn
 	listener *boundedListener
@@ -86,8 +85,16 @@ type boundedConn struct {
 // RemoteAddr implements net.Conn.
 func (c *boundedConn) RemoteAddr() net.Addr { return c.remote }
 
-// CloseWrite ends what is sent alone. net/http does so when it refuses a request that it has not read to its end: the caller
-// could not read the refusal to its end otherwise.
+// Close implements net.Conn.
+func (c *boundedConn) Close() error {
+	c.listener.mu.Lock()
+	delete(c.listener.conns, net.Conn(c))
+	c.listener.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// CloseWrite closes only the sending side. net/http does so when it refuses a request without reading all of it: otherwise
+// the caller could not read the whole refusal.
 func (c *boundedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -95,7 +102,7 @@ func (c *boundedConn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// A namedAddr has its text, and that without the port, for which each call on the connection asks.
+// A namedAddr caches its text, with and without the port: each call asks for both.
 type namedAddr struct {
 	net.Addr
 	text, host string
@@ -107,11 +114,3 @@ func nameAddr(addr net.Addr) namedAddr {
 }
 
 func (a namedAddr) String() string { return a.text }
-
-// Close implements net.Conn.
-func (c *boundedConn) Close() error {
-	c.listener.mu.Lock()
-	delete(c.listener.conns, net.Conn(c))
-	c.listener.mu.Unlock()
-	return c.Conn.Close()
-}

@@ -15,14 +15,14 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A logLine is a line as slog.JSONHandler writes it. It is written here because slog takes several times as long, which is more
-// than all the rest that a kept answer passes.
+// A logLine is a line as slog.JSONHandler would write it. slog takes several times as long, which is more than everything
+// else that a kept answer passes.
 type logLine struct {
 	text       []byte
 	fullICCIDs bool // ICCIDs are not masked
 }
 
-// call writes the line of a call that ended with err, nil for success.
+// call writes the line of a call that ended with err (nil: success).
 func (l *logLine) call(rec *record, ended time.Time, err error) {
 	code := codes.OK
 	if err != nil {
@@ -62,7 +62,7 @@ func (l *logLine) call(rec *record, ended time.Time, err error) {
 	l.text = append(l.text, "}\n"...)
 }
 
-// failure adds why it failed.
+// failure adds why the call failed.
 func (l *logLine) failure(err error) {
 	if info, ok := errordetail.Of[*errdetails.ErrorInfo](status.Convert(err)); ok {
 		l.constant(`,"reason":"`, info.GetReason())
@@ -73,7 +73,8 @@ func (l *logLine) failure(err error) {
 	}
 }
 
-// constant adds an attribute, from its comma to its quote, whose value is one of the service's own; an empty one is left out.
+// constant adds an attribute whose value is the service's own, unless it is empty. The key reaches from the comma to the
+// opening quote.
 func (l *logLine) constant(key, value string) {
 	if value == "" {
 		return
@@ -81,7 +82,7 @@ func (l *logLine) constant(key, value string) {
 	l.text = append(append(append(l.text, key...), value...), '"')
 }
 
-// string adds one whose value comes from elsewhere.
+// string adds an attribute whose value comes from elsewhere.
 func (l *logLine) string(key, value string) {
 	if isPlain(value) {
 		l.constant(key, value)
@@ -90,11 +91,11 @@ func (l *logLine) string(key, value string) {
 	if !l.fullICCIDs {
 		value = maskICCIDs(value)
 	}
-	quoted, _ := json.Marshal(bounded(value)) // a string has a form
+	quoted, _ := json.Marshal(bounded(value)) // it cannot fail for a string
 	l.constant(key, string(quoted[1:len(quoted)-1]))
 }
 
-// isPlain reports whether a value can stand in a line as it is.
+// isPlain reports whether a value can stand in a line unchanged.
 func isPlain(value string) bool {
 	const short = 256
 	digits := 0
@@ -114,11 +115,11 @@ func isPlain(value string) bool {
 	return len(value) <= short
 }
 
-// iccid adds the ICCID that the caller sent, which is mostly one.
+// iccid adds what the caller sent as an ICCID, which mostly is an ICCID.
 func (l *logLine) iccid(key, sent string) {
 	if iccid, err := jasperclient.ParseICCID(sent); err == nil && !l.fullICCIDs {
 		l.text = append(append(l.text, key...), masked...)
-		l.constant("", string(iccid[len(iccid)-shownDigits:])) // of the digits: what was sent may end with lines of spaces
+		l.constant("", string(iccid[len(iccid)-shownDigits:])) // the parsed digits: the text sent may end with lines of spaces
 		return
 	}
 	if !l.fullICCIDs {
@@ -127,7 +128,7 @@ func (l *logLine) iccid(key, sent string) {
 	l.string(key, sent)
 }
 
-// milliseconds adds a duration, to the microsecond.
+// milliseconds adds a duration in milliseconds, to the microsecond.
 func (l *logLine) milliseconds(key string, d time.Duration) {
 	l.text = append(l.text, key...)
 	l.text = strconv.AppendInt(l.text, d.Milliseconds(), 10)
@@ -136,5 +137,5 @@ func (l *logLine) milliseconds(key string, d time.Duration) {
 	}
 }
 
-// milliseconds are those of a duration for slog.
+// milliseconds is a duration as slog gets it.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

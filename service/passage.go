@@ -11,15 +11,15 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A passage is what every question passes between its door and its account, whichever door that is: recovery, the log and the
-// metrics, the doorkeeper, the deadline and the span. It is one function and no chain of interceptors, each of which would cost
-// every call a closure and a context.
+// A passage is what every question passes between its door, whichever it is, and its account: recovery, the log and the
+// metrics, the doorkeeper, the deadline and the span. It is one function and not a chain of interceptors, each of which
+// would cost every call a closure and a context.
 type passage struct {
 	usage          *UsageService
 	keeper         doorkeeper
 	log            accessLog
 	tracer         *tracer       // nil for no spans
-	defaultTimeout time.Duration // the timeout of a call that comes with none
+	defaultTimeout time.Duration // the timeout of a call that has none
 	maxTimeout     time.Duration
 }
 
@@ -39,10 +39,10 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 	if p.tracer == nil {
 		return p.usage.answer(ctx, rec, req)
 	}
-	return p.tracer.trace(ctx, rec, req, p.usage.answer) // after the doorkeeper: a stranger may not have spans made
+	return p.tracer.trace(ctx, rec, req, p.usage.answer) // after the doorkeeper: strangers must not cause spans
 }
 
-// refuse ends a call whose request is bad, but tells a caller who may not ask nothing but that. Its error is a callError.
+// refuse ends a call whose request is bad. A caller that may not ask is told only that. Its error is a callError.
 func (p *passage) refuse(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest, bad error) error {
 	err := p.keeper.authorize(ctx, rec, req)
 	if err == nil {
@@ -53,7 +53,7 @@ func (p *passage) refuse(ctx context.Context, rec *record, req *usagev1.GetDevic
 	return refused
 }
 
-// limit gives a call without a deadline the default one, and cuts a longer one to the greatest.
+// limit sets the deadline: by the default timeout for a call that has none, and by the longest timeout at most.
 func (p *passage) limit(ctx context.Context, rec *record) {
 	timeout := p.maxTimeout
 	ends, ok := ctx.Deadline()
@@ -69,7 +69,7 @@ func (p *passage) limit(ctx context.Context, rec *record) {
 	}
 }
 
-// A panicError is a panic of a handler.
+// A panicError is a panic in a handler.
 type panicError struct {
 	value any
 	stack []byte
@@ -77,10 +77,10 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
 
-// maxRequestIDLength bounds the ids that callers choose: they go to the log.
+// maxRequestIDLength bounds the ids that callers choose, because they are logged.
 const maxRequestIDLength = 128
 
-// acceptRequestID is the caller's id where it is fit for a log and a header, else a new one.
+// acceptRequestID returns the caller's id if it is fit for a log and a header, else a new one.
 func acceptRequestID(sent []string) string {
 	if len(sent) == 0 || sent[0] == "" || len(sent[0]) > maxRequestIDLength {
 		return newRequestID()
@@ -93,7 +93,7 @@ func acceptRequestID(sent []string) string {
 	return sent[0]
 }
 
-// newRequestID tells calls apart; nobody gains by guessing one.
+// newRequestID makes an id to tell calls apart; nobody gains by guessing one.
 func newRequestID() string {
 	const letters, bits = "0123456789abcdefghijklmnopqrstuv", 5
 	var id [16]byte

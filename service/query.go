@@ -17,12 +17,12 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// iccidField is the field that the path binds, so that the query may not.
+// iccidField is the field that the path sets, so the query may not.
 const iccidField protoreflect.Name = "iccid"
 
-// readQuery reads a request's query into a request message and adds to bad what the gateway would pass over in
-// silence: what cannot be decoded, a parameter that does not exist, and one given twice. A misspelt filter would
-// otherwise answer another question than the one asked. A field at fault has the contract's name, as it has over gRPC.
+// readQuery reads a request's query into a request message, and adds to bad what grpc-gateway would silently ignore: what
+// cannot be decoded, a parameter that does not exist, and one given twice. A misspelt filter would otherwise answer a
+// different question. A field at fault has the contract's name, as over gRPC.
 func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZoneRequest {
 	req := &usagev1.GetDeviceUsageInZoneRequest{}
 	query, err := url.ParseQuery(rawQuery)
@@ -39,8 +39,8 @@ func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZone
 		case !utf8.ValidString(query.Get(name)):
 			err = errors.New("the value is not UTF-8; percent-encode UTF-8")
 		case runtime.PopulateQueryParameters(req, url.Values{name: query[name]}, utilities.NewDoubleArray(nil)) != nil:
-			// Only a duration is more than a string.
-			err = fmt.Errorf("%q is no duration; write one such as 60s", query.Get(name))
+			// Every parameter but the duration is a string.
+			err = fmt.Errorf("%q is not a valid duration; write one such as 60s", query.Get(name))
 		}
 		given[field] = true
 		if err != nil {
@@ -52,7 +52,7 @@ func readQuery(rawQuery string, bad *requestError) *usagev1.GetDeviceUsageInZone
 	return req
 }
 
-// parameter is the field that a query parameter sets, by its JSON name or, as the gateway allows, the contract's.
+// parameter returns the field that a query parameter sets. It has its JSON name or, as grpc-gateway allows, the contract's.
 func parameter(fields protoreflect.FieldDescriptors, name string) (protoreflect.Name, error) {
 	field := fields.ByJSONName(name)
 	if field == nil {

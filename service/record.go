@@ -14,65 +14,64 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A Call is one that has ended, as [Config].Called is told of it.
+// A Call is a finished call, as [Config].Called gets it.
 type Call struct {
-	// Method is gRPC's full name of the method; empty for an HTTP request whose path is no method's.
+	// Method is gRPC's full name of the method; empty for an HTTP request whose path does not belong to a method.
 	Method string
 	// Door is grpc, rest or legacy.
 	Door string
 	// Code is how the call ended.
 	Code codes.Code
-	// Took is the time from its headers to its end.
+	// Took is the time from the call's headers to its end.
 	Took time.Duration
-	// Account is the name of the account that was asked; empty where there was none.
+	// Account is the name of the account that was asked; empty if none was.
 	Account string
-	// Reason is why it failed, as ErrorInfo has it; empty where it did not, or for no reason of the service's.
+	// Reason is why the call failed, as in ErrorInfo; empty for a success, and for a failure that has no such reason.
 	Reason string
-	// Source is where the answer is from: live, joined, cache or stale; empty where there was none.
+	// Source is where the answer is from: live, joined, cache or stale; empty if there is no answer.
 	Source string
 }
 
-// A record is one call on its way, from the moment its headers are there: the context that it is handled in, what its caller
-// sent beside the request, and what the log and the metrics will tell of it. Whoever learns something of it on the way fills it
-// in; it belongs to the goroutine of the call.
+// A record is one call in progress: its context, what its caller sent beside the request, and what the log and metrics will
+// say of it. Each stage fills in what it learns; only the call's goroutine uses it.
 type record struct {
 	context.Context
 	start     time.Time
 	requestID string
-	method    string // gRPC's full name; empty for a REST request whose path is no method's
+	method    string // gRPC's full name; empty for a REST request to another path
 	door      string
 	peer      string
 	host      string // of the peer
 	headers   requestHeaders
 	auth      credentials.AuthInfo // of a gRPC connection
-	tls       *tls.ConnectionState // of a REST one; nil without TLS
+	tls       *tls.ConnectionState // of a REST connection; nil without TLS
 
-	timeout    time.Duration // that a REST caller asks for, where hasTimeout
+	timeout    time.Duration // as a REST caller asks for it; valid if hasTimeout
 	hasTimeout bool
 	deadline   time.Time // zero: the context's
-	caller     string    // the name of who asks; empty where it is not known
+	caller     string    // the caller's name; empty if the caller is not known
 	subject    string    // of the caller's JWT
 	iccid      string
-	account    string // that is asked
-	allowed    bool   // its caller may ask it
+	account    string // the name of the account that is asked
+	allowed    bool   // whether the caller may ask the account
 	bulk       bool
-	untraced   bool          // no span is to be made
+	untraced   bool          // whether the call gets no span
 	source     string        // of the answer
 	waited     time.Duration // for turns in the lane
 	attempts   int           // how often Control Center was asked
 	traceID    string        // of a sampled trace
 
-	answer      *answer       // to a question through the gateway
-	replySource string        // the source, as the caller is told
-	age         time.Duration // of a reply that was kept
+	answer      *answer       // to a question through grpc-gateway
+	replySource string        // the source that the caller is told
+	age         time.Duration // of a kept answer
 
-	handlerCtx context.Context // the handler's, while the call's message is awaited
-	prev, next *record         // those that are awaited too
+	handlerCtx context.Context // set while the call waits for its message
+	prev, next *record         // in the list of calls that wait for their message
 }
 
 type recordKey struct{}
 
-// Value implements [context.Context]: the call's context knows its record.
+// Value implements [context.Context]: the record is found through the call's context.
 func (r *record) Value(key any) any {
 	if key == (recordKey{}) {
 		return r
@@ -80,18 +79,18 @@ func (r *record) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// recordOf is the call's record, or a new one where it came to the handler without passing a door.
+// recordOf returns the call's record, or a new one if the call did not come through a door.
 func recordOf(ctx context.Context) *record {
 	if rec, ok := ctx.Value(recordKey{}).(*record); ok {
 		return rec
 	}
 	sentHeader, _ := metadata.FromIncomingContext(ctx)
 	rec := newRecord(ctx, "", sentHeader)
-	rec.allowed = true // who lets callers in is somebody else
+	rec.allowed = true // the program whose server this is decides who may call
 	return rec
 }
 
-// newRecord is that of a call that came to a gRPC server.
+// newRecord makes the record of a call to a gRPC server.
 func newRecord(ctx context.Context, method string, header metadata.MD) *record {
 	rec := &record{
 		Context:   ctx,
@@ -127,7 +126,7 @@ func newRESTRecord(r *http.Request, door string) (context.Context, *record) {
 	return rec, rec
 }
 
-// over is why the call is over already; nil where it is not.
+// endErr returns why the call is over already, or nil.
 func (r *record) endErr(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -138,7 +137,7 @@ func (r *record) endErr(ctx context.Context) error {
 	return nil
 }
 
-// note notes where a question's reply is from.
+// setSource notes where a question's answer is from.
 func (r *record) setSource(found finding) {
 	if found.isAnswer() {
 		r.source = found.source
@@ -151,7 +150,7 @@ func (r *record) setSource(found finding) {
 	}
 }
 
-// follow adds what a call of Control Center took for the call.
+// addUpstream adds the waits and attempts of a call of Control Center.
 func (r *record) addUpstream(call *jasperclient.Call) {
 	waited, attempts := call.Progress()
 	r.waited += waited

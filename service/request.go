@@ -12,7 +12,7 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A requestError is a request at fault, with what is wrong in each field.
+// A requestError says what is wrong in each field of a request.
 type requestError struct {
 	violations []*errdetails.BadRequest_FieldViolation
 }
@@ -26,13 +26,13 @@ func (e *requestError) Error() string {
 }
 
 const (
-	// maxViolations bounds the answer to a request with thousands of faults.
+	// maxViolations bounds the reply to a request with thousands of faults.
 	maxViolations = 20
-	// maxNameBytes is far above any name of a rate plan or zone; errors repeat it, and gRPC sends errors as headers.
+	// maxNameBytes is far above any name of a rate plan or zone. Errors repeat the name, and gRPC sends errors as headers.
 	maxNameBytes = 1024
 )
 
-// violate notes that a field, by its name in the contract or as the caller wrote it, is at fault.
+// violate adds a fault of a field, which has its name in the contract or, if it has none, the name that the caller wrote.
 func (e *requestError) violate(field string, err error) {
 	switch len(e.violations) {
 	case maxViolations:
@@ -43,12 +43,12 @@ func (e *requestError) violate(field string, err error) {
 	e.violations = append(e.violations, &errdetails.BadRequest_FieldViolation{Field: field, Description: err.Error()})
 }
 
-// An unknownAccountError is a request of an account that the service does not have.
+// An unknownAccountError is for a request of an account that the service does not have.
 type unknownAccountError struct{ name string }
 
 func (e *unknownAccountError) Error() string { return fmt.Sprintf("there is no account %q", e.name) }
 
-// validate reads the request as a question, or fails with a requestError that tells every field at fault.
+// validate reads the request as a question, or fails with a requestError that names every field at fault.
 func validate(rec *record, req *usagev1.GetDeviceUsageInZoneRequest) (question, error) {
 	var bad requestError
 	caller := callerOf(rec, &bad)
@@ -72,7 +72,7 @@ func validate(rec *record, req *usagev1.GetDeviceUsageInZoneRequest) (question, 
 		duration := age.AsDuration()
 		maxAge = &duration
 		if err := age.CheckValid(); err != nil {
-			bad.violate("max_age", errors.New("it is no valid duration; give seconds and nanos of one sign"))
+			bad.violate("max_age", errors.New("it is not a valid duration; give seconds and nanos of one sign"))
 		} else if duration < 0 {
 			bad.violate("max_age", errors.New("an age is not negative; give 0 to ask Control Center now"))
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// convert makes the response of Control Center's answer, sorted, without its totals.
+// convert makes a response from Control Center's answer: sorted, and without totals.
 func convert(usage *jasperclient.DeviceUsage) *usagev1.GetDeviceUsageInZoneResponse {
 	resp := &usagev1.GetDeviceUsageInZoneResponse{
 		Iccid:     string(usage.ICCID),
@@ -45,7 +45,7 @@ func convertRatePlan(ratePlan jasperclient.RatePlanUsage) *usagev1.RatePlanUsage
 	return converted
 }
 
-// convertUsage keeps what was not reported unset.
+// convertUsage leaves what was not reported unset.
 func convertUsage(usage jasperclient.Usage) *usagev1.Usage {
 	return &usagev1.Usage{
 		DataBytes:      usage.DataBytes,
@@ -56,8 +56,8 @@ func convertUsage(usage jasperclient.Usage) *usagev1.Usage {
 	}
 }
 
-// filter leaves the records of the response that the query's filters ask for, and reports whether there is one. A rate plan
-// without zones is left where no zone is asked for, as Control Center leaves it.
+// filter keeps what the query's filters ask for, and reports whether any record is left. As Control Center does, it keeps a
+// rate plan without zones if no zone is asked for.
 func filter(resp *usagev1.GetDeviceUsageInZoneResponse, query jasperclient.UsageQuery) bool {
 	found := false
 	resp.RatePlanUsages = slices.DeleteFunc(resp.GetRatePlanUsages(), func(plan *usagev1.RatePlanUsage) bool {
@@ -73,7 +73,7 @@ func filter(resp *usagev1.GetDeviceUsageInZoneResponse, query jasperclient.Usage
 	return found
 }
 
-// addTotals sets the totals, which Control Center does not give: those of each rate plan, and that of all.
+// addTotals adds the totals of each rate plan and of the whole response, which Control Center does not give.
 func addTotals(resp *usagev1.GetDeviceUsageInZoneResponse) error {
 	resp.Total = &usagev1.Usage{}
 	for _, plan := range resp.GetRatePlanUsages() {
@@ -90,7 +90,6 @@ func addTotals(resp *usagev1.GetDeviceUsageInZoneResponse) error {
 	return nil
 }
 
-// removeTotals takes them away again.
 func removeTotals(resp *usagev1.GetDeviceUsageInZoneResponse) {
 	resp.Total = nil
 	for _, plan := range resp.GetRatePlanUsages() {
@@ -98,7 +97,7 @@ func removeTotals(resp *usagev1.GetDeviceUsageInZoneResponse) {
 	}
 }
 
-// add adds each kind of usage that part has to total.
+// add adds each kind of usage in part to total.
 func add(total, part *usagev1.Usage) error {
 	return errors.Join(
 		addCount(&total.DataBytes, part.DataBytes),
@@ -109,7 +108,7 @@ func add(total, part *usagev1.Usage) error {
 	)
 }
 
-// errSum is of counts whose sum is no int64.
+// errSum is for counts whose sum is not an int64.
 var errSum = errors.New("a sum of its counts exceeds 2^63-1")
 
 func addCount(total **int64, part *int64) error {

@@ -14,7 +14,8 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// A restDoor is the REST door: grpc-gateway, with the rules that it lacks. Its calls pass what gRPC's do.
+// A restDoor answers REST with grpc-gateway, and adds the rules that grpc-gateway lacks. Its calls take the same passage as
+// gRPC calls.
 type restDoor struct {
 	mux     *runtime.ServeMux
 	passage *passage
@@ -31,7 +32,7 @@ func newRESTDoor(p *passage, o origins) (*restDoor, error) {
 		runtime.WithOutgoingHeaderMatcher(none),
 		runtime.WithOutgoingTrailerMatcher(none),
 		runtime.WithMiddlewares(d.check),
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F separates nothing
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F is not a separator
 		runtime.WithErrorHandler(d.writeError),
 		runtime.WithRoutingErrorHandler(d.writeRoutingError),
 		runtime.WithDisablePathLengthFallback(), // and with it X-HTTP-Method-Override
@@ -53,16 +54,16 @@ func (d *restDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.answerPlain(ctx, w, rec, &usagev1.GetDeviceUsageInZoneRequest{Iccid: iccid})
 		return
 	}
-	r.Header.Del("TE") // no trailer is passed on
+	r.Header.Del("TE") // trailers are not passed on
 	d.mux.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// beginReply says what every reply says.
+// beginReply sets the headers that all replies have.
 func beginReply(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
 	if r.ContentLength != 0 {
-		header.Set("Connection", "close") // no method takes a body, so the reply waits for none
+		header.Set("Connection", "close") // no method takes a body, so the reply does not wait for its end
 	}
 }
 
@@ -72,14 +73,14 @@ var (
 	jsonType = []string{"application/json"}
 )
 
-// The path of a question, about the ICCID between its ends.
+// A question's path, before and after its ICCID.
 const (
 	pathBegin = "/v1/devices/"
 	pathEnd   = "/usageInZone"
 )
 
-// plainQuestion reads a request that says nothing but the ICCID. Most do, and what the gateway does for all the others would
-// take as long again as to answer.
+// plainQuestion reads a request that gives nothing but the ICCID, as most do: grpc-gateway's part would take as long again
+// as the answer.
 func plainQuestion(r *http.Request) (iccid string, ok bool) {
 	if r.Method != http.MethodGet || r.URL.RawQuery != "" || r.URL.RawPath != "" || r.ContentLength != 0 || r.Header[restTimeoutHeader] != nil {
 		return "", false
@@ -92,7 +93,7 @@ func plainQuestion(r *http.Request) (iccid string, ok bool) {
 	return iccid, true
 }
 
-// answerPlain answers a plain question.
+// answerPlain answers a plain question without grpc-gateway.
 func (d *restDoor) answerPlain(
 	ctx context.Context, w http.ResponseWriter, rec *record, req *usagev1.GetDeviceUsageInZoneRequest,
 ) {
@@ -105,5 +106,5 @@ func (d *restDoor) answerPlain(
 	rec.writeHeader(header)
 	header["Content-Type"] = jsonType
 	header["Content-Length"] = []string{strconv.Itoa(len(reply.json))}
-	_, _ = w.Write(reply.json) // fails when the caller left
+	_, _ = w.Write(reply.json) // fails if the caller has left
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// writeRoutingError answers a request for which there is no method of the service.
+// writeRoutingError answers a request that matches no method of the service.
 func (d *restDoor) writeRoutingError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, httpStatus int,
 ) {
@@ -37,7 +37,7 @@ func (d *restDoor) writeRoutingError(
 	writeFailure(w, recordOf(ctx), st, httpStatus)
 }
 
-// withInvalidRequest adds the reason INVALID_REQUEST to a status of the REST door's own.
+// withInvalidRequest adds the reason INVALID_REQUEST to a status that a door made itself.
 func withInvalidRequest(st *status.Status) *status.Status {
 	detailed, err := st.WithDetails(details(
 		usagev1.ErrorReason_ERROR_REASON_INVALID_REQUEST, &requestError{}, jasperclient.UsageQuery{})[0])
@@ -47,20 +47,19 @@ func withInvalidRequest(st *status.Status) *status.Status {
 	return detailed
 }
 
-// writeError answers a call that failed, or a path that the gateway cannot read.
+// writeError answers a call that failed, or a path that grpc-gateway cannot read.
 func (d *restDoor) writeError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error,
 ) {
 	rec, st := recordOf(ctx), restStatus(err)
 	if _, called := runtime.ServerMetadataFromContext(ctx); !called {
-		// Of the others the passage tells.
+		// The passage logs all others.
 		d.passage.log.end(rec, &callError{st, err})
 	}
 	writeFailure(w, rec, st, 0)
 }
 
-// writeFailure writes the status as the body and what a program looks for first as HTTP status, where it is 0 that of the
-// code, and Retry-After.
+// writeFailure writes the status as the body, with httpStatus (0: the code's own) and Retry-After.
 func writeFailure(w http.ResponseWriter, rec *record, st *status.Status, httpStatus int) {
 	header := w.Header()
 	rec.writeHeader(header)
@@ -70,15 +69,15 @@ func writeFailure(w http.ResponseWriter, rec *record, st *status.Status, httpSta
 	writeRetryAfter(header, st)
 	body, err := marshalJSON(protojson.MarshalOptions{}, st.Proto())
 	if err != nil {
-		body = nil // its details are all linked in
+		body = nil // it cannot fail: the types of all details are linked in
 	}
 	header["Content-Type"] = jsonType
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(cmp.Or(httpStatus, runtime.HTTPStatusFromCode(st.Code())))
-	_, _ = w.Write(body) // fails when the caller left
+	_, _ = w.Write(body) // fails if the caller has left
 }
 
-// writeRetryAfter says when to ask again, where the status does.
+// writeRetryAfter sets Retry-After if the status says when to ask again.
 func writeRetryAfter(header http.Header, st *status.Status) {
 	if delay, ok := retryDelay(st); ok {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
@@ -94,7 +93,7 @@ func challenge(st *status.Status) string {
 	return bearer + `, error="invalid_token"`
 }
 
-// restStatus is the error's status with the reason that grpc-go's and the gateway's own statuses lack.
+// restStatus is the error's status with a reason, which the statuses of grpc-go and grpc-gateway lack.
 func restStatus(err error) *status.Status {
 	st := status.Convert(err)
 	if _, ok := errordetail.Of[*errdetails.ErrorInfo](st); ok {
@@ -105,7 +104,7 @@ func restStatus(err error) *status.Status {
 		return toStatus(context.Canceled, jasperclient.UsageQuery{})
 	case codes.DeadlineExceeded:
 		return toStatus(context.DeadlineExceeded, jasperclient.UsageQuery{})
-	case codes.InvalidArgument: // an escape in the path that the gateway cannot read
+	case codes.InvalidArgument: // an escape in the path that grpc-gateway cannot read
 		bad := &requestError{}
 		bad.violate("request", errors.New(st.Message()))
 		return toStatus(bad, jasperclient.UsageQuery{})

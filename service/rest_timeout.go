@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// restTimeoutHeader is how a REST caller gives a deadline, in the form that gRPC's own header has.
+// restTimeoutHeader is where a REST caller gives a timeout, in the form that gRPC's own header has.
 const restTimeoutHeader = "Grpc-Timeout"
 
 var (
@@ -19,8 +19,8 @@ var (
 	}
 )
 
-// takeTimeout takes a REST caller's deadline out of the headers, where the gateway would find it: it would end the call by
-// itself, and know no greatest one.
+// takeTimeout takes a REST caller's timeout out of the headers, where grpc-gateway would find it: it would end the call by
+// itself, and does not know the longest timeout.
 func (r *record) takeTimeout(header http.Header) error {
 	text := header.Get(restTimeoutHeader)
 	if text == "" {
@@ -29,12 +29,12 @@ func (r *record) takeTimeout(header http.Header) error {
 	header.Del(restTimeoutHeader)
 	match := grpcTimeout.FindStringSubmatch(text)
 	if match == nil {
-		return fmt.Errorf("%q is no timeout; write up to 8 digits and a unit, H, M, S, m (milliseconds), u or n, such as 30S", text)
+		return fmt.Errorf("%q is not a valid timeout; write up to 8 digits and a unit, H, M, S, m (milliseconds), u or n, such as 30S", text)
 	}
 	unit := grpcTimeoutUnits[match[2]]
 	n, err := strconv.ParseInt(match[1], 10, 64)
 	if err != nil || n > math.MaxInt64/int64(unit) {
-		n = math.MaxInt64 / int64(unit) // it is cut to the greatest deadline anyway
+		n = math.MaxInt64 / int64(unit) // it is cut to the longest timeout anyway
 	}
 	r.timeout, r.hasTimeout = time.Duration(n)*unit, true
 	return nil

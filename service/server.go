@@ -20,7 +20,7 @@ import (
 	"github.com/zoneusage/zoneusage/internal/callers"
 )
 
-// A Server is a UsageService behind its two doors, gRPC and REST, whose questions pass the same passage. It also serves
+// A Server serves a UsageService through its doors, gRPC and REST, whose questions take the same passage. It also serves
 // grpc.health.v1 and reflection, /livez and /readyz.
 type Server struct {
 	grpc      *grpc.Server
@@ -29,17 +29,17 @@ type Server struct {
 	arrivals  *arrivals
 	grpcConns boundedListener
 	httpConns boundedListener
-	// followLanes tells health checks and the log of the accounts' lanes, until endStreams.
+	// followLanes reports the accounts' lanes to health checks and the log, until endStreams.
 	followLanes func()
-	// stop tells that calls are cut off.
+	// stop is called when calls are cut off.
 	stop context.CancelFunc
-	// stopped ends then.
+	// stopped is the context that stop ends.
 	stopped context.Context
 	// endStreams ends the streams that a drain would wait for in vain.
 	endStreams context.CancelFunc
 }
 
-// NewServer makes a server that listens nowhere yet.
+// NewServer makes a server that does not listen yet.
 func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -82,7 +82,8 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// WithHealth answers /livez while the process runs and /readyz while it takes calls, in front of a handler of other paths.
+// WithHealth answers /livez while the process runs and /readyz while it takes calls, in front of the handler of all other
+// paths.
 func (s *Server) WithHealth(others http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -101,7 +102,7 @@ func (s *Server) WithHealth(others http.Handler) http.Handler {
 	})
 }
 
-// withPages serves the pages in front of a handler of other paths.
+// withPages serves the pages in front of the handler of all other paths.
 func withPages(pages Pages, others http.Handler) http.Handler {
 	if pages == nil {
 		return others
@@ -118,7 +119,7 @@ func withPages(pages Pages, others http.Handler) http.Handler {
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text + "\n")) // fails when the caller left
+	_, _ = w.Write([]byte(text + "\n")) // fails if the caller has left
 }
 
 // Serve serves both doors until [Server.Shutdown], and then returns nil, or until one of them fails.
@@ -130,7 +131,7 @@ func (s *Server) Serve(grpcListener, httpListener net.Listener) error {
 			if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
 				return nil
 			}
-			s.Close() // one door alone is no service
+			s.Close() // one door alone is not the service
 			return err
 		})
 	}
@@ -150,8 +151,8 @@ func (s *Server) Serve(grpcListener, httpListener net.Listener) error {
 // Drain tells health checks that the server is NOT_SERVING, and goes on serving until [Server.Shutdown].
 func (s *Server) Drain() { s.health.Shutdown() }
 
-// Shutdown tells health checks that the server is NOT_SERVING, lets the calls in flight end, and closes the doors, both at once:
-// no call of one needs the other. When ctx ends first it cuts the calls off and returns ctx's cause.
+// Shutdown tells health checks that the server is NOT_SERVING, lets the calls in progress end, and closes both doors at the
+// same time, because no call of one needs the other. If ctx ends first, it cuts the calls off and returns ctx's cause.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	cutOff := context.AfterFunc(ctx, s.Close)
@@ -170,7 +171,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close ends everything at once. A second Close does nothing.
 func (s *Server) Close() {
 	s.stop()
-	// It ends in any case, whatever the errors.
+	// The server ends in any case, whatever the errors.
 	_ = s.http.Close()
 	s.endStreams()
 	s.grpcConns.cutOff()

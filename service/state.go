@@ -9,17 +9,17 @@ import (
 
 // An AccountState is an account at one moment.
 type AccountState struct {
-	// Name is the account's.
+	// Name is the account's name.
 	Name string
-	// Lane is where its calls wait.
+	// Lane is the state of the lane in which its calls wait.
 	Lane jasperclient.LaneState
 	// CacheAnswers is how many answers are kept.
 	CacheAnswers int
-	// CacheBytes is the memory for them, and CacheLimit its bound.
+	// CacheBytes is the memory that these answers take, and CacheLimit its bound.
 	CacheBytes, CacheLimit uint64
 }
 
-// States are those of the accounts that there are, by name.
+// States returns the states of the current accounts, sorted by name.
 func (s *UsageService) States() []AccountState {
 	all := s.accounts.Load().byName
 	states := make([]AccountState, 0, len(all))

@@ -13,7 +13,7 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// public is what a caller sees of each reason: the code and our text, never the vendor's or Go's.
+// publicStatus is what a caller sees of each reason: the code and our own text, never the vendor's or Go's.
 var publicStatus = map[usagev1.ErrorReason]struct {
 	code codes.Code
 	text string
@@ -99,7 +99,7 @@ func fail(ctx context.Context, err error, query jasperclient.UsageQuery) error {
 	return &callError{status: toStatus(err, query), cause: err}
 }
 
-// toStatus turns any error of a query into code, reason, details and public text. It is the only place that does so with a question.
+// toStatus turns any error of a query into code, reason, details and public text. Nothing else does so for a question.
 func toStatus(err error, query jasperclient.UsageQuery) *status.Status {
 	reason := reasonOf(err)
 	if reason == usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED {
@@ -109,18 +109,18 @@ func toStatus(err error, query jasperclient.UsageQuery) *status.Status {
 		return status.New(codes.DeadlineExceeded, "the deadline passed before the answer came")
 	}
 	text := publicStatus[reason].text
-	if errors.Is(err, errSum) { // the one answer that cannot be trusted of which there is more to be had
+	if errors.Is(err, errSum) { // unlike all other answers that cannot be trusted, parts of this one can be had
 		text = "a total exceeds 2^63-1, the greatest number that there is for it; ask by rate_plan or zone"
 	}
 	st := status.New(publicStatus[reason].code, text)
 	withDetails, err := st.WithDetails(details(reason, err, query)...)
 	if err != nil {
-		return st // marshalling fails for invalid UTF-8 alone, which neither door nor jasperclient lets in
+		return st // marshaling fails only for invalid UTF-8, which neither the doors nor jasperclient let in
 	}
 	return withDetails
 }
 
-// reasonOf classifies the error; it is UNSPECIFIED for the end of the caller's context, which has no reason.
+// reasonOf classifies the error. It is UNSPECIFIED for the end of the caller's context, which has no reason.
 func reasonOf(err error) usagev1.ErrorReason {
 	if reason := reasonOfCaller(err); reason != usagev1.ErrorReason_ERROR_REASON_UNSPECIFIED {
 		return reason
@@ -147,7 +147,7 @@ func reasonOf(err error) usagev1.ErrorReason {
 	return usagev1.ErrorReason_ERROR_REASON_SERVICE_FAILED
 }
 
-// reasonOfCaller is why a caller is not let in; UNSPECIFIED where that is not what failed.
+// reasonOfCaller is why a caller is not let in; UNSPECIFIED if something else failed.
 func reasonOfCaller(err error) usagev1.ErrorReason {
 	if unauthenticated, ok := errors.AsType[*callers.UnauthenticatedError](err); ok {
 		if unauthenticated.Missing {
@@ -172,14 +172,14 @@ func isA[E error](err error) bool {
 	return ok
 }
 
-// reasonOfRefusal goes by the code; the HTTP status decides where there is none.
+// reasonOfRefusal goes by the code; the HTTP status decides if there is none.
 func reasonOfRefusal(refused *jasperclient.APIError) usagev1.ErrorReason {
 	if reason, ok := reasonByCode[refused.Code]; ok {
 		return reason
 	}
 	bare := refused.Code == ""
 	switch {
-	case refused.HTTPStatus == http.StatusTooManyRequests: // with an unknown code too: to ask on would break the law
+	case refused.HTTPStatus == http.StatusTooManyRequests: // with an unknown code, too: to go on asking would break the fair use policy
 		return usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED
 	case bare && (refused.HTTPStatus == http.StatusUnauthorized || refused.HTTPStatus == http.StatusForbidden):
 		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED

@@ -23,8 +23,8 @@ import (
 // A tracer makes a span of each call of UsageService, or of some.
 type tracer struct {
 	trace.Tracer
-	options []trace.SpanStartOption // of all
-	chosen  func() bool             // whether a call of no caller's trace becomes one
+	options []trace.SpanStartOption // of every span
+	chosen  func() bool             // whether a call outside a caller's trace becomes a span; nil: every one does
 }
 
 // newTracer is nil without a provider.
@@ -39,8 +39,8 @@ func newTracer(cfg Config) *tracer {
 	}
 }
 
-// trace answers a question as a span of its own, unless the question is not chosen for one, as OpenTelemetry's conventions for RPC have it.
-// Nothing in it tells of the device.
+// trace answers a question in a span of its own, if it is chosen for one, as OpenTelemetry's conventions for RPC have it.
+// The span says nothing of the device.
 func (t *tracer) trace(
 	ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest,
 	next func(context.Context, *record, *usagev1.GetDeviceUsageInZoneRequest) (*answer, error),
@@ -66,17 +66,17 @@ func (t *tracer) trace(
 	return reply, err
 }
 
-// untraced is the context of a call that makes no span: else what it does would begin traces of its own.
+// untraced gives ctx an unsampled parent; without one the client would begin traces of its own.
 func untraced(ctx context.Context) context.Context {
 	var id trace.TraceID
 	var span trace.SpanID
-	binary.NativeEndian.PutUint64(id[:], rand.Uint64()|1) // 0 would be none
+	binary.NativeEndian.PutUint64(id[:], rand.Uint64()|1) // an id of 0 is not valid
 	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
 	binary.NativeEndian.PutUint64(span[:], rand.Uint64()|1)
 	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: span}))
 }
 
-// finish adds what came of the call to its span.
+// finish adds the outcome of the call to its span.
 func finish(span trace.Span, rec *record, st *status.Status) {
 	name := code.Code(st.Code()).String()
 	span.SetAttributes(semconv.RPCResponseStatusCode(name))
@@ -94,7 +94,7 @@ func finish(span trace.Span, rec *record, st *status.Status) {
 	span.SetStatus(otelcodes.Error, reason.GetReason())
 }
 
-// isServersFault tells the codes that the conventions count as a server's error; the others are its caller's affair.
+// isServersFault reports whether the conventions count the code as the server's error, and not the caller's.
 func isServersFault(c codes.Code) bool {
 	switch c {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
@@ -103,16 +103,16 @@ func isServersFault(c codes.Code) bool {
 	return false
 }
 
-// incoming are the headers of a call as the propagator reads them.
+// incoming has the headers of a call as the propagator reads them.
 type incoming requestHeaders
 
-// Get implements propagation.TextMapCarrier. A header that is given more than once is one list.
+// Get implements propagation.TextMapCarrier. A header that is given more than once is read as one list.
 func (i incoming) Get(key string) string {
 	return strings.Join(requestHeaders(i).get(newHeader(key)), ",")
 }
 
-// Set and Keys, which reading does not need, implement it too.
+// Set implements propagation.TextMapCarrier; reading does not need it.
 func (incoming) Set(string, string) {}
 
-// Keys see Set.
+// Keys implements propagation.TextMapCarrier; reading does not need it.
 func (incoming) Keys() []string { return nil }

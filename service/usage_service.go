@@ -1,5 +1,5 @@
-// Package service is jasper.usage.v1.UsageService: it asks Control Center through jasperclient, converts what it
-// answers into typed messages, and serves them over gRPC and, through grpc-gateway, as JSON over HTTP.
+// Package service is jasper.usage.v1.UsageService: it asks Control Center through jasperclient, converts its answers into
+// typed messages, and serves them over gRPC and, through grpc-gateway, as JSON over HTTP.
 package service
 
 import (
@@ -21,18 +21,18 @@ type UsageService struct {
 	usagev1.UnimplementedUsageServiceServer
 
 	cfg      AnswerConfig
-	mu       sync.Mutex // of changes
+	mu       sync.Mutex // held while the accounts are replaced
 	accounts atomic.Pointer[accounts]
-	changed  chan struct{} // receives when the accounts are others
+	changed  chan struct{} // receives after the accounts were replaced
 }
 
-// accounts are those that there are at one time.
+// accounts are the accounts at one time.
 type accounts struct {
 	byName         map[string]*account
 	defaultAccount *account
 }
 
-// New makes the service of the accounts, the first of which is the default one. Their names are shown with replies.
+// New makes the service of the accounts; the first is the default one. Their names are shown with replies.
 func New(cfg AnswerConfig, all ...Account) (*UsageService, error) {
 	s := &UsageService{cfg: cfg, changed: make(chan struct{}, 1)}
 	s.accounts.Store(&accounts{})
@@ -42,8 +42,8 @@ func New(cfg AnswerConfig, all ...Account) (*UsageService, error) {
 	return s, nil
 }
 
-// SetAccounts replaces the accounts. One whose name and client stay keeps its answers. It fails, and changes nothing, for
-// no account, one without a name or client, and two of one name.
+// SetAccounts replaces the accounts. An account that keeps its name and its client keeps its answers. SetAccounts fails, and
+// changes nothing, if there is no account, an account lacks a name or a client, or two accounts have the same name.
 func (s *UsageService) SetAccounts(all ...Account) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,12 +71,12 @@ func (s *UsageService) SetAccounts(all ...Account) error {
 	s.accounts.Store(next)
 	select {
 	case s.changed <- struct{}{}:
-	default: // who looks next sees this change too
+	default: // whoever looks next sees this change, too
 	}
 	return nil
 }
 
-// account finds the account of a name, which empty is the default one's; nil where there is none.
+// account returns the account of a name, the default one for "", or nil.
 func (s *UsageService) account(name string) *account {
 	all := s.accounts.Load()
 	if name == "" {
@@ -85,11 +85,11 @@ func (s *UsageService) account(name string) *account {
 	return all.byName[name]
 }
 
-// DefaultAccount is the name of the account that is asked where a question names none.
+// DefaultAccount is the name of the account that is asked if a question names none.
 func (s *UsageService) DefaultAccount() string { return s.account("").Name }
 
-// GetDeviceUsageInZone implements usagev1.UsageServiceServer, for a gRPC server of the program's own. A [Server] sends the
-// same answers, without making a message of each.
+// GetDeviceUsageInZone implements usagev1.UsageServiceServer, for a program with a gRPC server of its own. A [Server] sends
+// the same answers without making a message of each.
 func (s *UsageService) GetDeviceUsageInZone(
 	ctx context.Context, req *usagev1.GetDeviceUsageInZoneRequest,
 ) (*usagev1.GetDeviceUsageInZoneResponse, error) {
@@ -116,7 +116,7 @@ func (s *UsageService) answer(ctx context.Context, rec *record, req *usagev1.Get
 		err = &unknownAccountError{req.GetAccount()}
 	}
 	if err == nil {
-		err = rec.endErr(ctx) // who has left costs no call
+		err = rec.endErr(ctx) // a caller that has left costs no call
 	}
 	if err != nil {
 		return nil, fail(ctx, err, q.query)
