@@ -47,7 +47,8 @@ func (l accessLog) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServe
 // end logs and reports a question that ended with err (nil: success).
 func (l accessLog) end(rec *record, err error) {
 	if err != nil && status.Code(err) == codes.Canceled && l.stopped.Err() != nil {
-		err = &callError{status.New(codes.Unavailable, ""), fmt.Errorf("cut off, because the service stops: %w", err)} // the caller has no connection any more
+		// The status needs no text: the caller has no connection any more.
+		err = &callError{status.New(codes.Unavailable, ""), fmt.Errorf("cut off, because the service stops: %w", err)}
 	}
 	ended := time.Now()
 	if l.called != nil {

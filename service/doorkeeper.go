@@ -19,7 +19,7 @@ type doorkeeper struct {
 	guard        *callers.Guard
 	certificates *certificates.Certificates // nil without TLS
 	usage        *UsageService              // for the accounts' names
-	strangers    *atomic.Int64              // how many callers that are not known watch the service's health
+	strangers    *atomic.Int64              // how many unknown callers watch the service's health
 }
 
 // authorize lets in a question and writes its account into it, or refuses it before anything is done for it.

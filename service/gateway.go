@@ -15,8 +15,8 @@ import (
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 )
 
-// none lets no header through.
-func none(string) (string, bool) { return "", false }
+// noHeader lets no header through.
+func noHeader(string) (string, bool) { return "", false }
 
 // inProcess is grpc-gateway's client connection, which calls the passage directly.
 type inProcess struct{ passage *passage }

@@ -9,12 +9,12 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// A header is the name of a header as gRPC and as net/http write it.
+// A header is a header's name as gRPC and as net/http write it.
 type header struct{ grpc, rest string }
 
 func newHeader(name string) header { return header{name, http.CanonicalHeaderKey(name)} }
 
-// The headers that a call is read for.
+// The request headers that the service reads.
 var (
 	headerRequestID     = newHeader("x-request-id")
 	headerClass         = newHeader("x-usage-class")
@@ -83,7 +83,7 @@ func newReplyHeader() *replyHeader {
 // isBinaryLogOn reads the same variable as google.golang.org/grpc/internal/binarylog.
 var isBinaryLogOn = os.Getenv("GRPC_BINARY_LOG_FILTER") != ""
 
-// of sets and returns the headers of a call's reply.
+// of sets h to the headers of a call's reply, and returns them.
 func (h *replyHeader) of(rec *record) metadata.MD {
 	h.values = rec.replyValues()
 	for i, value := range h.values {

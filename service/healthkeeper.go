@@ -13,7 +13,7 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// maxStrangers bounds how many callers that are not known watch the service's health: a watch has no end.
+// maxStrangers bounds how many unknown callers watch the service's health: a watch has no end.
 const maxStrangers = 1000
 
 // isPublicHealth reports whether a name is the service's own, whose health is for everybody, and not an account's.
@@ -76,7 +76,7 @@ func (s *watchStream) RecvMsg(m any) error {
 	return nil
 }
 
-// leave no longer counts the caller as a watching stranger.
+// leave makes place for another stranger, if the caller was one.
 func (s *watchStream) leave() {
 	if s.stranger {
 		s.keeper.strangers.Add(-1)

@@ -63,7 +63,7 @@ func (d legacyDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.Write(w)
 }
 
-// errNoFunction is for a path below Control Center's root that is not the one function's.
+// errNoFunction is for a path of Control Center that belongs to another function, or to none.
 var errNoFunction = &callError{
 	withInvalidRequest(status.New(codes.NotFound, "")), errors.New("the only function of Control Center here is /rws/api/v1/devices/{iccid}/usageInZone"),
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
 
-// asControlCenter is the answer as Control Center gave it. It is made for each reply: callers that ask often have better
-// doors.
+// asControlCenter is the answer as Control Center gave it, made for each reply: callers that ask often have better doors.
 func (a *answer) asControlCenter() (controlcenter.Answer, error) {
 	resp, err := a.response()
 	if err != nil {
@@ -89,8 +88,8 @@ func isForCaller(refused *jasperclient.APIError) bool {
 // legacyRefusals are Control Center's refusals for each part of a request. The first that applies is given; this order is
 // the sandbox's, and Control Center's is unknown.
 var legacyRefusals = []struct {
-	part string
-	said *controlcenter.Refusal
+	part    string
+	refusal *controlcenter.Refusal
 }{
 	{versionPart, controlcenter.InvalidAPIVersion},
 	{queryPart, controlcenter.InvalidRequest},
@@ -102,9 +101,9 @@ var legacyRefusals = []struct {
 
 // refusal is how Control Center refuses the request.
 func (e *requestError) refusal() *controlcenter.Refusal {
-	for _, of := range legacyRefusals {
-		if e.has(of.part) {
-			return of.said
+	for _, legacy := range legacyRefusals {
+		if e.has(legacy.part) {
+			return legacy.refusal
 		}
 	}
 	return controlcenter.InvalidRequest

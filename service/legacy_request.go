@@ -49,8 +49,7 @@ func readLegacy(r *http.Request, version, iccid string) (*usagev1.GetDeviceUsage
 	}, bad
 }
 
-// checkLegacyDate refuses a date that Control Center is not known to take. One without an offset would be passed on with an
-// offset.
+// checkLegacyDate refuses a date that Control Center is not known to take. Without an offset it would be passed on with one.
 func checkLegacyDate(date string) error {
 	if date == "" {
 		return nil

@@ -42,7 +42,7 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 	return p.tracer.trace(ctx, rec, req, p.usage.answer) // after the doorkeeper: strangers must not cause spans
 }
 
-// refuse ends a call whose request is bad. A caller that may not ask is told only that. Its error is a callError.
+// refuse ends a call whose request is bad. A caller that may not ask is told only that. The error is a callError.
 func (p *passage) refuse(ctx context.Context, rec *record, req *usagev1.GetDeviceUsageInZoneRequest, bad error) error {
 	err := p.keeper.authorize(ctx, rec, req)
 	if err == nil {

@@ -32,7 +32,7 @@ const (
 	maxNameBytes = 1024
 )
 
-// violate adds a fault of a field, which has its name in the contract or, if it has none, the name that the caller wrote.
+// violate adds a fault of a field, which is named as in the contract or as the caller wrote it.
 func (e *requestError) violate(field string, err error) {
 	switch len(e.violations) {
 	case maxViolations:

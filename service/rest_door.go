@@ -28,9 +28,9 @@ func newRESTDoor(p *passage, o origins) (*restDoor, error) {
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, answerJSON{&runtime.JSONPb{}}),
 		runtime.WithForwardResponseRewriter(func(ctx context.Context, _ proto.Message) (any, error) { return recordOf(ctx).answer, nil }),
 		runtime.WithForwardResponseOption(writeHeader),
-		runtime.WithIncomingHeaderMatcher(none), // the record has them
-		runtime.WithOutgoingHeaderMatcher(none),
-		runtime.WithOutgoingTrailerMatcher(none),
+		runtime.WithIncomingHeaderMatcher(noHeader), // the record has them
+		runtime.WithOutgoingHeaderMatcher(noHeader),
+		runtime.WithOutgoingTrailerMatcher(noHeader),
 		runtime.WithMiddlewares(d.check),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // %2F is not a separator
 		runtime.WithErrorHandler(d.writeError),

@@ -179,7 +179,8 @@ func reasonOfRefusal(refused *jasperclient.APIError) usagev1.ErrorReason {
 	}
 	bare := refused.Code == ""
 	switch {
-	case refused.HTTPStatus == http.StatusTooManyRequests: // with an unknown code, too: to go on asking would break the fair use policy
+	case refused.HTTPStatus == http.StatusTooManyRequests:
+		// With an unknown code, too: to go on asking would break the fair use policy.
 		return usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED
 	case bare && (refused.HTTPStatus == http.StatusUnauthorized || refused.HTTPStatus == http.StatusForbidden):
 		return usagev1.ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REJECTED

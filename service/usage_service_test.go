@@ -273,7 +273,7 @@ func TestErrorsAreAnsweredAlikeThroughBothDoors(t *testing.T) {
 		code       codes.Code
 		httpStatus int
 		details    details
-		calls      int32 // of Control Center: three tries after a limit or a failure that is not a status 4xx, else one
+		calls      int32 // of Control Center: three tries after a limit or a failure that is not a status 4xx, none for a malformed question
 	}{
 		"bad fields, all of them": {
 			nil, &request{Iccid: "8988217755520", CycleStartDate: "10.11.2016", MaxAge: durationpb.New(-time.Second)},
