@@ -22,7 +22,9 @@ type answer struct {
 }
 
 func (c *Client) do(req *http.Request) (*answer, error) {
-	resp, err := c.http.Do(req)
+	// Not c.http.Do: a redirect is the answer, so that the credentials stay with their host and one question stays one call. Do
+	// fails if its Location is not a URL, even when it follows none.
+	resp, err := c.http.Transport.RoundTrip(req)
 	if err != nil {
 		return nil, c.unavailable(0, err)
 	}

@@ -40,6 +40,8 @@ func (call *Call) wake() {
 	refused := rateLimited(err) != nil
 	switch {
 	case errors.Is(err, errOver):
+	case refused && call.attempts == maxAttempts:
+		call.end(nil, withRetryAfter(err, call.client.lane.nextWait()), cause)
 	case call.attempts == maxAttempts || (!refused && !worthRetrying(err)):
 		call.end(usage, err, cause)
 	case refused:
@@ -51,25 +53,29 @@ func (call *Call) wake() {
 
 // tryAgain puts the call back into the lane after a pause, or ends it if there will be no other attempt.
 func (call *Call) tryAgain(err error, at rank, pause time.Duration) {
-	switch {
-	case !call.putBack(err, at, pause):
-		call.end(nil, err, "")
+	switch ended := call.putBack(err, at, pause); {
+	case ended != nil:
+		call.end(nil, ended, "")
 	case pause == 0:
 		call.resume()
 	}
 }
 
-// putBack prepares the attempt that follows a failed one. It reports false if nobody waits for it or the lane is stopped.
-func (call *Call) putBack(err error, at rank, pause time.Duration) bool {
+// putBack prepares the attempt that follows a failed one. There is none if nobody waits for it, and it returns the failure, or if
+// the lane is stopped, and it returns [ErrClosed].
+func (call *Call) putBack(err error, at rank, pause time.Duration) error {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	if call.callers == 0 {
-		return false
+		return err
 	}
 	call.lastFailure, call.sentAt, call.resumeAt = err, time.Time{}, time.Now().Add(pause)
 	call.turn, call.rank = newTurn(call.turn.caller, call), at
 	call.wakeWaiters()
-	return pause == 0 || call.client.lane.pause(call.turn, pause)
+	if pause > 0 && !call.client.lane.pause(call.turn, pause) {
+		return ErrClosed
+	}
+	return nil
 }
 
 // resume puts the call into the lane again, or ends it.

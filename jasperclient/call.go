@@ -73,9 +73,10 @@ func (c *Client) Start(ctx context.Context, q UsageQuery, caller Caller, onEnd f
 	return call, nil
 }
 
-// Join adds a caller, who must then [Call.Wait]. It reports false, and adds nobody, when the call has ended or was given up,
+// Join adds a caller, who must then [Call.Wait] with the same ctx. It reports false, and adds nobody, when the call has ended or was given up,
 // when the client is closed, or when Control Center was asked more than maxAge ago: the answer can be that old.
-func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
+// The call takes the caller's place in the lane if that is a better one, and one before ctx's deadline.
+func (call *Call) Join(ctx context.Context, caller Caller, maxAge time.Duration) bool {
 	call.mu.Lock()
 	defer call.mu.Unlock()
 	tooOld := !call.sentAt.IsZero() && time.Since(call.sentAt) > maxAge
@@ -83,7 +84,8 @@ func (call *Call) Join(caller Caller, maxAge time.Duration) bool {
 		return false
 	}
 	call.callers++
-	call.client.lane.raise(call.turn, caller)
+	deadline, _ := ctx.Deadline()
+	call.client.lane.raise(call.turn, caller, deadline)
 	return true
 }
 

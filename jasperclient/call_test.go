@@ -223,7 +223,7 @@ func TestACallIsShared(t *testing.T) {
 			if usage == nil || !sent.Equal(start) || err != nil {
 				t.Errorf("landed with %v, sent %v, %v", usage, sent, err)
 			}
-			if !call.Join(jasperclient.Caller{}, time.Minute) {
+			if !call.Join(t.Context(), jasperclient.Caller{}, time.Minute) {
 				t.Error("a call cannot be joined until its outcome is elsewhere")
 				return
 			}
@@ -252,16 +252,16 @@ func TestACallIsShared(t *testing.T) {
 		wait(time.Minute, nil)
 		time.Sleep(time.Second)
 		for range 3 {
-			if !call.Join(jasperclient.Caller{Name: "B"}, time.Minute) {
+			if !call.Join(t.Context(), jasperclient.Caller{Name: "B"}, time.Minute) {
 				t.Fatal("B cannot join")
 			}
 			wait(time.Minute, nil)
 		}
-		if !call.Join(jasperclient.Caller{Name: "C"}, time.Minute) {
+		if !call.Join(t.Context(), jasperclient.Caller{Name: "C"}, time.Minute) {
 			t.Fatal("C cannot join")
 		}
 		wait(500*time.Millisecond, context.DeadlineExceeded)
-		if call.Join(jasperclient.Caller{Name: "D"}, 999*time.Millisecond) {
+		if call.Join(t.Context(), jasperclient.Caller{Name: "D"}, 999*time.Millisecond) {
 			t.Error("who wants an answer of the last 999 ms can join a call of a second ago")
 		}
 		waiting.Wait()
@@ -269,7 +269,7 @@ func TestACallIsShared(t *testing.T) {
 		if answered.Load() != 4 || landed != 1 || control.called() != 1 {
 			t.Errorf("%d answered, landed %d times after %d calls", answered.Load(), landed, control.called())
 		}
-		if call.Join(jasperclient.Caller{}, time.Hour) {
+		if call.Join(t.Context(), jasperclient.Caller{}, time.Hour) {
 			t.Error("a call that has ended can be joined")
 		}
 	})
@@ -329,11 +329,11 @@ func TestACallThatEverybodyLeft(t *testing.T) {
 		if err := <-results; !errors.Is(err, context.Canceled) {
 			t.Errorf("the call in the queue ended with %v", err)
 		}
-		if queued.Join(jasperclient.Caller{}, time.Hour) {
+		if queued.Join(t.Context(), jasperclient.Caller{}, time.Hour) {
 			t.Error("a call that was given up can be joined")
 		}
 		leave(underWay)
-		if !underWay.Join(jasperclient.Caller{}, time.Minute) {
+		if !underWay.Join(t.Context(), jasperclient.Caller{}, time.Minute) {
 			t.Fatal("a call that goes on cannot be joined")
 		}
 		if _, err := underWay.Wait(t.Context()); err != nil {
@@ -389,7 +389,7 @@ func TestEverybodyLeavesInTheMomentOfTheGrant(t *testing.T) {
 		if _, err := left.Wait(ended); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		if left.Join(jasperclient.Caller{}, time.Hour) {
+		if left.Join(t.Context(), jasperclient.Caller{}, time.Hour) {
 			t.Error("a call that was given up can be joined")
 		}
 		if _, err := next.Wait(t.Context()); err != nil || time.Since(start) != 0 {
@@ -436,7 +436,7 @@ func TestAPanicIsItsCallers(t *testing.T) {
 	})))
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	call, err := client.Start(t.Context(), question, jasperclient.Caller{}, nil)
-	if err != nil || !call.Join(jasperclient.Caller{}, time.Hour) {
+	if err != nil || !call.Join(t.Context(), jasperclient.Caller{}, time.Hour) {
 		t.Fatal(err)
 	}
 	close(joined)

@@ -107,7 +107,7 @@ func New(baseURL string, credentials Credentials, opts ...Option) (*Client, erro
 	}
 	c := &Client{
 		base:      base,
-		http:      &http.Client{CheckRedirect: followNone},
+		http:      new(http.Client),
 		timeout:   defaultTimeout,
 		userAgent: "jasperclient",
 		lane:      newLane(DefaultFairUse().careful()),
@@ -144,9 +144,6 @@ func newTransport() http.RoundTripper {
 	}
 	return http.DefaultTransport // the program has replaced it on purpose
 }
-
-// followNone makes a redirect the answer: the credentials stay with their host, and one question stays one call.
-func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Update changes the credentials and the fair use; the account must stay the same. Calls that wait keep their places. A lane
 // that closed because the old credentials were refused opens if the new ones differ.

@@ -384,6 +384,9 @@ func TestUsageInZoneTellsRefusalsApart(t *testing.T) {
 				if invalid := (*jasperclient.InvalidResponseError)(nil); errors.As(err, &invalid) {
 					invalid.Err = nil
 				}
+				if refused := (*jasperclient.APIError)(nil); errors.As(err, &refused) {
+					refused.RetryAfter = refused.RetryAfter.Truncate(time.Millisecond) // the lane's own is shorter
+				}
 				if diff := cmp.Diff(test.want, err); diff != "" {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
@@ -604,6 +607,16 @@ func TestUsageInZoneFollowsNoRedirect(t *testing.T) {
 	if _, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID}); !errors.As(err, &invalid) || calls != 1 {
 		t.Errorf("the same host: got %v after %d calls, want an InvalidResponseError after one", err, calls)
 	}
+
+	calls = 0
+	client = newClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.Header().Set("Location", "http://a b/") // which is no URL
+		w.WriteHeader(http.StatusFound)
+	})
+	if _, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID}); !errors.As(err, &invalid) || calls != 1 {
+		t.Errorf("nowhere: got %v after %d calls, want an InvalidResponseError after one", err, calls)
+	}
 }
 
 func TestNewRefusesImpossibleOptions(t *testing.T) {
@@ -699,5 +712,33 @@ func TestTheAPIKeyIsNeverShown(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), `Username:"user"`) {
 		t.Error("the user name is not shown")
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A failure that comes in the moment of Close is not tried again, and its caller is told of Close.
+func TestCloseWhileAFailureComes(t *testing.T) {
+	asked := make(chan struct{})
+	client, err := jasperclient.New("https://example.com", jasperclient.Credentials{Username: "user", APIKey: apiKey},
+		jasperclient.WithTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
+			close(asked)
+			<-r.Context().Done()
+			return &http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome := make(chan error)
+	go func() {
+		_, err := client.UsageInZone(t.Context(), jasperclient.UsageQuery{ICCID: exampleICCID})
+		outcome <- err
+	}()
+	<-asked
+	client.Close()
+	if err := <-outcome; !errors.Is(err, jasperclient.ErrClosed) {
+		t.Errorf("%T %v, want ErrClosed", err, err)
 	}
 }

@@ -17,17 +17,29 @@ func (l *lane) enter(t *turn, at rank) error {
 	} else {
 		l.queueOf(t).push(t, at)
 	}
-	if q := l.queueOf(t); at == atEnd && q.waiting > l.fair.MaxWaiting {
-		excess := q.excess(t)
-		excess.err = l.noTurn(l.expect(excess))
-		l.remove(excess)
-		if excess == t {
-			return t.err
-		}
-		l.goroutines.Go(excess.holder.wake)
+	if at == atEnd && !l.makeRoom(t) {
+		t.err = l.noTurn(l.expect(t))
+		l.remove(t)
+		return t.err
 	}
 	l.advance()
 	return nil
+}
+
+// makeRoom turns another turn away if t, the last turn of its line, is one too many. It reports false if t is the one to go.
+func (l *lane) makeRoom(t *turn) bool {
+	q := l.queueOf(t)
+	if q.waiting <= l.fair.MaxWaiting {
+		return true
+	}
+	excess := q.excess(t)
+	if excess == t {
+		return false
+	}
+	excess.err = l.noTurn(l.expect(excess))
+	l.remove(excess)
+	l.goroutines.Go(excess.holder.wake)
+	return true
 }
 
 // pause resumes the call of the turn, which has no place, after a while. It reports false if the lane is stopped.
@@ -48,34 +60,37 @@ func (l *lane) pause(t *turn, d time.Duration) bool {
 	return true
 }
 
-// raise gives a turn to a joining caller if that is earlier: from bulk to interactive, or into a shorter line. A turn that
-// does not wait is raised too, for the call's next attempt.
-func (l *lane) raise(t *turn, caller Caller) {
+// raise gives a turn to a joining caller if that is earlier, from bulk to interactive or into a shorter line, and before the
+// caller's deadline. The turn of a call under way, or in a pause, becomes interactive for the next attempt.
+func (l *lane) raise(t *turn, caller Caller, deadline time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.sooner(t, caller) {
-		return
-	}
-	queued := t.queued
-	if queued {
+	switch {
+	case caller.Bulk && !t.caller.Bulk:
+	case t.queued && l.improves(t, caller, deadline):
 		l.remove(t)
-	}
-	t.caller = caller
-	if queued {
+		t.caller = caller
 		l.queueOf(t).push(t, atEnd)
+	case !t.queued && t.caller.Bulk:
+		t.caller = caller
 	}
 }
 
-// sooner reports whether the turn would be earlier if it were the caller's.
-func (l *lane) sooner(t *turn, caller Caller) bool {
-	switch {
-	case t.caller.Bulk == caller.Bulk:
-		q := l.queueOf(t)
-		return t.queued && q.length(caller.Name) < q.before(t)
-	case t.caller.Bulk:
-		return l.interactive.waiting < l.fair.MaxWaiting // else the turn stays where it has a place
+// improves reports whether a waiting turn would be earlier if it were the caller's, and in time. A turn of the caller's own
+// shows its place for a moment, and makes room for it.
+func (l *lane) improves(t *turn, caller Caller, deadline time.Time) bool {
+	own := newTurn(caller, nil)
+	q := l.queueOf(own)
+	q.push(own, atEnd)
+	defer q.remove(own)
+	toInteractive := t.caller.Bulk && !caller.Bulk
+	if !toInteractive && q.ahead(own) >= q.ahead(t) {
+		return false
 	}
-	return false
+	if !deadline.IsZero() && l.expect(own) > l.left(deadline) {
+		return false
+	}
+	return !toInteractive || l.makeRoom(own)
 }
 
 // withdraw takes out a turn that its call no longer needs, and gives it back if it was granted in the same moment. It

@@ -230,7 +230,7 @@ func TestRefusedCredentialsAreTold(t *testing.T) {
 		client, told := telling(t, true, exactly(perSecond), steps(after(time.Second, respond(401, ""))))
 		first := wait(t.Context(), start(t, client, jasperclient.Caller{Name: "A"}))
 		shared := start(t, client, jasperclient.Caller{Name: "B", Bulk: true})
-		if !shared.Join(jasperclient.Caller{Name: "C", Bulk: true}, 0) {
+		if !shared.Join(t.Context(), jasperclient.Caller{Name: "C", Bulk: true}, 0) {
 			t.Fatal("C cannot join")
 		}
 		both := []<-chan error{wait(t.Context(), shared), wait(t.Context(), shared)}
@@ -265,7 +265,7 @@ func TestAClosingLaneIsToldFirst(t *testing.T) {
 		}))
 		first := wait(t.Context(), start(t, client, jasperclient.Caller{Name: "A"}))
 		shared := start(t, client, jasperclient.Caller{Name: "B"})
-		if !shared.Join(jasperclient.Caller{Name: "C"}, 0) {
+		if !shared.Join(t.Context(), jasperclient.Caller{Name: "C"}, 0) {
 			t.Fatal("C cannot join")
 		}
 		second := wait(t.Context(), shared) // not the last to leave, who would wait for the lane's lock

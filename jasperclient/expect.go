@@ -1,6 +1,9 @@
 package jasperclient
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // minCall is the shortest time that a call is expected to take: a caller with less time left before its deadline gains
 // nothing by waiting.
@@ -41,10 +44,16 @@ func (l *lane) lateAfter(pause time.Duration, deadline time.Time) error {
 	return nil
 }
 
-// noTurn is the error if a turn would come too late: the account is busy or, while calls probe, Control Center fails.
+// noTurn is the error if a turn would come too late: the account is busy, or Control Center fails, which it does while calls
+// probe and as long as a failure asked for no call.
 func (l *lane) noTurn(wait time.Duration) error {
 	if failing := l.gate.failing(); failing != nil {
 		return &UnavailableError{HTTPStatus: failing.HTTPStatus, RetryAfter: wait, Err: failing.Err}
+	}
+	if l.quietFor != nil && time.Now().Before(l.quietUntil) {
+		return &UnavailableError{HTTPStatus: httpStatusOf(l.quietFor), RetryAfter: wait,
+			// Not wrapped: the caller that is turned away did not get this answer itself.
+			Err: fmt.Errorf("no call is made until %s, as it asked for with: %v", l.quietUntil.UTC().Format(time.RFC3339), l.quietFor)} //nolint:errorlint // see above
 	}
 	return &BusyError{Wait: wait}
 }
@@ -99,6 +108,13 @@ func (l *lane) wait(ahead int) time.Duration {
 	// If calls take longer than the spacing, the calls in flight set the pace.
 	each := max(l.pace.spacing, l.typical/time.Duration(l.limit()))
 	return first + time.Duration(ahead)*each
+}
+
+// nextWait is how long a call would wait that came now.
+func (l *lane) nextWait() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wait(l.waiting())
 }
 
 // nextEnd is the time until a call under way is expected to end.

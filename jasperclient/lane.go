@@ -18,6 +18,7 @@ type lane struct {
 	nextTurn   time.Time // no call starts before it
 	lastSent   time.Time // when the last call was sent
 	quietUntil time.Time // until then Control Center asked for no call
+	quietFor   error     // the failure that asked so; nil if it was a call too many
 	sending    *turn     // the turn last granted, until its call is sent
 	inFlight   map[*turn]struct{}
 	typical    time.Duration // how long a call takes, a moving average

@@ -524,3 +524,26 @@ func TestFairUseIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// Answers to calls that were sent before a refusal say nothing of the pace since.
+func TestAnswersFromBeforeARefusalSpeedNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(FairUse{CallsInFlight: 20, CallsPerSecond: 1, MaxWaiting: 100})
+		var turns []*turn
+		for range 20 {
+			granted, err := enter(t.Context(), l, Caller{}, atEnd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			turns = append(turns, granted)
+		}
+		time.Sleep(time.Second)
+		l.leave(turns[0], &APIError{Code: CodeRateLimitExceeded})
+		for _, granted := range turns[1:] {
+			l.leave(granted, nil)
+		}
+		if l.pace.spacing != 2*time.Second {
+			t.Errorf("the spacing is %v, want 2 s", l.pace.spacing)
+		}
+	})
+}

@@ -61,13 +61,13 @@ func (l *lane) leave(t *turn, outcome error) {
 			l.slowedAt = now
 		}
 		l.holdUntil(now.Add(l.pace.spacing))
-		l.obey(now.Add(retryAfterOf(outcome)))
+		l.obey(now.Add(retryAfterOf(outcome)), nil)
 	case unanswered(outcome):
 		// Control Center may not know yet that nobody listens any more, and take the call for still being under way.
 		l.holdUntil(now.Add(l.pace.spacing))
 	case upstreamFailed(outcome):
-		l.obey(now.Add(retryAfterOf(outcome)))
-	case !refused: // refused credentials say nothing about the limit
+		l.obey(now.Add(retryAfterOf(outcome)), outcome)
+	case !refused && t.start.After(l.slowedAt): // the others say nothing about the pace since
 		l.pace.answered()
 	}
 	old := refused && t.start.Before(l.updatedAt) // the old credentials were refused, not these
@@ -87,10 +87,10 @@ func (l *lane) recordDuration(call time.Duration) {
 	l.typical += (call - l.typical) / weight
 }
 
-// obey lets no call start before a time that Control Center asked for.
-func (l *lane) obey(next time.Time) {
+// obey lets no call start before a time that Control Center asked for, with a failure or without one.
+func (l *lane) obey(next time.Time, failure error) {
 	if next.After(l.quietUntil) {
-		l.quietUntil = next
+		l.quietUntil, l.quietFor = next, failure
 	}
 	l.holdUntil(next)
 }

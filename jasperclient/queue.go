@@ -143,17 +143,6 @@ func (q *queue) ahead(t *turn) int {
 	return q.places.ahead(place{l.round + l.turns.ahead(t), l})
 }
 
-// before is how many turns come before a waiting turn in its caller's line.
-func (q *queue) before(t *turn) int { return q.lines[t.caller.Name].turns.ahead(t) }
-
-// length is how many turns of the caller wait.
-func (q *queue) length(name string) int {
-	if l, ok := q.lines[name]; ok {
-		return l.turns.len()
-	}
-	return 0
-}
-
 // excess is the turn that must go if t, the last turn of its line, is one too many: the last turn of the longest line, which
 // is t if its own line is among the longest.
 func (q *queue) excess(t *turn) *turn {

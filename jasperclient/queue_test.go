@@ -122,8 +122,8 @@ func TestABulkCallIsRaised(t *testing.T) {
 			last = c.add(t, Caller{Name: "bulk", Bulk: true}, 0)
 		}
 		start := time.Now()
-		c.lane.raise(last.turn, Caller{Name: "another", Bulk: true})
-		c.lane.raise(last.turn, Caller{Name: "interactive"})
+		c.lane.raise(last.turn, Caller{Name: "another", Bulk: true}, time.Time{})
+		c.lane.raise(last.turn, Caller{Name: "interactive"}, time.Time{})
 		<-last.granted
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("the raised call was granted after %v, want 1 s", took)
@@ -138,7 +138,7 @@ func TestABulkCallIsRaised(t *testing.T) {
 		for range 10 {
 			waits := newWaiter(Caller{Name: "bulk", Bulk: true}).turn
 			if err := l.enter(waits, atEnd); err == nil {
-				l.raise(waits, Caller{Name: "interactive"})
+				l.raise(waits, Caller{Name: "interactive"}, time.Time{})
 			}
 		}
 		l.mu.Lock()
@@ -158,12 +158,12 @@ func TestACallIsRaisedToAShorterLine(t *testing.T) {
 			last = c.add(t, Caller{Name: "A"}, 0)
 		}
 		start := time.Now()
-		c.lane.raise(last.turn, Caller{Name: "B"})
+		c.lane.raise(last.turn, Caller{Name: "B"}, time.Time{})
 		for range 10 {
 			c.add(t, Caller{Name: "C"}, 0)
 		}
-		c.lane.raise(last.turn, Caller{Name: "C"})             // whose line is longer
-		c.lane.raise(last.turn, Caller{Name: "D", Bulk: true}) // who lets others go first
+		c.lane.raise(last.turn, Caller{Name: "C"}, time.Time{})             // whose line is longer
+		c.lane.raise(last.turn, Caller{Name: "D", Bulk: true}, time.Time{}) // who lets others go first
 		<-last.granted
 		if took := time.Since(start); took != 2*time.Second {
 			t.Errorf("granted after %v, want 2 s", took)
@@ -300,5 +300,59 @@ func TestTheLaneKeepsItsLawsWhateverHappens(t *testing.T) {
 				}
 			}
 		})
+	})
+}
+
+// A call stays where it is for a caller whose deadline it could not meet at the caller's place either.
+func TestACallIsRaisedOnlyInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := crowd{lane: newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: 100, BulkShare: 10})}
+		var last *waiter
+		for range 10 {
+			last = c.add(t, Caller{Name: "bulk", Bulk: true}, 0)
+		}
+		for range 5 {
+			c.add(t, Caller{Name: "A"}, 0)
+		}
+		synctest.Wait()
+		for _, patience := range []time.Duration{3 * time.Second, 30 * time.Second} {
+			c.lane.raise(last.turn, Caller{Name: "A"}, time.Now().Add(patience))
+			c.lane.mu.Lock()
+			if stays := patience < 6*time.Second; last.caller.Bulk != stays { // one is granted, five wait
+				t.Errorf("with a deadline in %v the call is %+v's", patience, last.caller)
+			}
+			c.lane.mu.Unlock()
+		}
+		c.lane.mu.Lock()
+		if c.lane.interactive.waiting != 6 || c.lane.bulk.waiting != 8 {
+			t.Errorf("%d interactive and %d bulk calls wait, want 6 and 8", c.lane.interactive.waiting, c.lane.bulk.waiting)
+		}
+		c.lane.mu.Unlock()
+		c.riding.Wait()
+	})
+}
+
+// Where the queue is full, a call is raised at the cost of whom a call of the caller's own would be.
+func TestACallIsRaisedIntoAFullQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 10
+		c := crowd{lane: newLane(FairUse{CallsInFlight: 1, CallsPerSecond: 1, MaxWaiting: most, BulkShare: 10})}
+		c.add(t, Caller{Name: "A"}, 0) // is granted
+		var newest, last *waiter
+		for range most {
+			newest = c.add(t, Caller{Name: "A"}, 0)
+			last = c.add(t, Caller{Name: "bulk", Bulk: true}, 0)
+		}
+		c.lane.raise(last.turn, Caller{Name: "B"}, time.Time{})
+		<-newest.granted
+		if busy := (*BusyError)(nil); !errors.As(newest.err, &busy) {
+			t.Errorf("the newest call of the caller with most got %v, want a BusyError", newest.err)
+		}
+		c.lane.mu.Lock()
+		if last.caller.Name != "B" || c.lane.interactive.waiting != most {
+			t.Errorf("the call is %+v's, and %d interactive ones wait", last.caller, c.lane.interactive.waiting)
+		}
+		c.lane.mu.Unlock()
+		c.riding.Wait()
 	})
 }

@@ -161,7 +161,7 @@ func (a *account) joinOrStart(ctx context.Context, q question, forMore bool) (_ 
 	}
 	for _, query := range []jasperclient.UsageQuery{q.query, unfiltered(q.query)} {
 		flight := a.flights[query]
-		if flight != nil && (forMore || query == q.query) && flight.call.Join(q.caller, maxAge) {
+		if flight != nil && (forMore || query == q.query) && flight.call.Join(ctx, q.caller, maxAge) {
 			return finding{}, flight, sourceJoined, nil
 		}
 	}
