@@ -1,8 +1,6 @@
 package service
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	mathrand "math/rand/v2"
@@ -23,14 +21,12 @@ type accessLog struct {
 	fullICCIDs    bool       // ICCIDs are not masked
 	silentPercent float64    // the percentage of successful calls that get no line
 	called        func(Call) // nil: no metrics
-	// stopped ends when calls are cut off.
-	stopped context.Context
-	lines   *sync.Pool // of *[]byte
+	lines         *sync.Pool // of *[]byte
 }
 
-func newAccessLog(stopped context.Context, cfg Config) accessLog {
+func newAccessLog(cfg Config) accessLog {
 	return accessLog{
-		out: cfg.AccessLog, fullICCIDs: cfg.LogFullICCIDs, silentPercent: cfg.SilentSuccesses, called: cfg.Called, stopped: stopped,
+		out: cfg.AccessLog, fullICCIDs: cfg.LogFullICCIDs, silentPercent: cfg.SilentSuccesses, called: cfg.Called,
 		lines: &sync.Pool{New: func() any { return new([]byte) }},
 	}
 }
@@ -46,10 +42,6 @@ func (l accessLog) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServe
 
 // end logs and reports a question that ended with err (nil: success).
 func (l accessLog) end(rec *record, err error) {
-	if err != nil && status.Code(err) == codes.Canceled && l.stopped.Err() != nil {
-		// The status needs no text: the caller has no connection any more.
-		err = &callError{status.New(codes.Unavailable, ""), fmt.Errorf("cut off, because the service stops: %w", err)}
-	}
 	ended := time.Now()
 	if l.called != nil {
 		l.called(Call{

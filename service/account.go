@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -195,30 +196,39 @@ func (a *account) kept(q question, source string, acceptable func(kept *answer, 
 
 // start starts a flight. Its answer is kept and the flight removed under one lock, so no question falls between.
 func (a *account) start(ctx context.Context, q question) (*flight, error) {
-	f := &flight{query: q.query}
-	call, err := a.Client.Start(ctx, q.query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
-		f.answer = newAnswer(q.query, usage, sent, err)
+	query := owned(q.query)
+	f := &flight{query: query}
+	call, err := a.Client.Start(ctx, query, q.caller, func(usage *jasperclient.DeviceUsage, sent time.Time, err error) {
+		f.answer = newAnswer(query, usage, sent, err)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if f.answer != nil {
-			a.keep(q.query, f.answer)
+			a.keep(query, f.answer)
 		}
-		if a.flights[q.query] == f {
-			delete(a.flights, q.query)
+		if a.flights[query] == f {
+			delete(a.flights, query)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	f.call = call
-	a.flights[q.query] = f
+	a.flights[query] = f
 	return f, nil
+}
+
+// owned is the query with strings of its own. A request's can be parts of everything that was sent, which a kept answer's key would
+// hold in memory.
+func owned(query jasperclient.UsageQuery) jasperclient.UsageQuery {
+	query.ICCID = jasperclient.ICCID(strings.Clone(string(query.ICCID)))
+	query.RatePlan, query.Zone = strings.Clone(query.RatePlan), strings.Clone(query.Zone)
+	return query
 }
 
 // keep keeps an answer, unless a younger one is kept. An unknown device is the answer to every query about the cycle,
 // whatever its filters.
 func (a *account) keep(query jasperclient.UsageQuery, latest *answer) {
-	if latest.err != nil && isUnknownDevice(latest.err) {
+	if isUnknownDevice(latest.err) {
 		query = unfiltered(query)
 	}
 	older, ok := a.answers.GetEntryQuietly(query)

@@ -54,7 +54,7 @@ func newAnswer(query jasperclient.UsageQuery, usage *jasperclient.DeviceUsage, s
 }
 
 func isUnknownDevice(err error) bool {
-	return reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND
+	return err != nil && reasonOf(err) == usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND
 }
 
 // write adds the totals to a response and encodes it for both doors.
@@ -90,10 +90,10 @@ func (a *answer) response() (*usagev1.GetDeviceUsageInZoneResponse, error) {
 // part is what the query's filters leave of the answer. It is nil if no record matches: only Control Center knows whether
 // such names exist. An unknown device is the answer whatever the filters.
 func (a *answer) part(query jasperclient.UsageQuery) *answer {
-	if a.err != nil {
-		if isUnknownDevice(a.err) {
-			return a
-		}
+	if isUnknownDevice(a.err) {
+		return a
+	}
+	if a.message == nil {
 		return nil
 	}
 	resp, err := a.response()
@@ -111,7 +111,7 @@ func (a *answer) fresh(maxAge *time.Duration, now time.Time) bool {
 	switch {
 	case maxAge != nil:
 		oldest = *maxAge
-	case a.err != nil:
+	case isUnknownDevice(a.err):
 		oldest = unknownFor
 	case a.current:
 		oldest = currentFor

@@ -2,9 +2,12 @@ package service_test
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -556,5 +559,105 @@ func TestWhoGoesFirst(t *testing.T) {
 		ask(t.Context(), "192.0.2.3", 12, 2*time.Second)
 		ask(t.Context(), "192.0.2.4", 3, 3*time.Second) // raises it
 		asking.Wait()
+	})
+}
+
+// The key of a kept answer keeps nothing else of its request in memory.
+func TestAKeptAnswerKeepsNoRequest(t *testing.T) {
+	const answers, padding = 300, 20 << 10
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { writeUsage(w, r) }))
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range answers {
+		if _, err := r.grpc.GetDeviceUsageInZone(t.Context(), &request{Iccid: strings.Repeat(" ", padding) + fmt.Sprintf("89882177555201%05d", i)}); err != nil {
+			t.Fatal(err)
+		}
+		path := fmt.Sprintf("/v1/devices/%s89882177555202%05d/usageInZone?zone=Home", strings.Repeat("%20", padding/3), i)
+		if got := r.get(t.Context(), t, path); got.status != nil {
+			t.Fatal(got.status)
+		}
+	}
+	if grown := int64(heap() - before); grown > answers*padding/4 {
+		t.Errorf("the heap grew by %d KiB for %d answers", grown>>10, 2*answers)
+	}
+}
+
+// An answer whose sum is too great still answers for its parts.
+func TestTheZonesOfAnAnswerThatHasNoSum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		usage := newService(t, keep, bubbleClient(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			calls.Add(1)
+			const record = `{"ratePlan":"P","ratePlanVersion":"1","zone":"%s","dataUsage":9223372036854775807,"dataUsageUnit":"bytes"}`
+			_, _ = fmt.Fprintf(w, `{"iccid":"8988217755520000031","timeStamp":"1999-12-10T05:31:17.557Z",`+
+				`"cycleStartDate":"1999-12-01T00:00:00.000Z","cycleEndDate":"1999-12-31T23:59:59.000Z",`+
+				`"deviceCycleUsageInZones":{"P, 1":[`+record+`,`+record+`]}}`, "Z1", "Z2")
+		}), unhurried))
+		if got := askWithin(t, time.Minute, usage, example()); reasonOf(t, got) != "UPSTREAM_INVALID_RESPONSE" {
+			t.Fatalf("the whole: %v", got.status)
+		}
+		for _, name := range []string{"Z1", "Z2"} {
+			if got := askWithin(t, time.Minute, usage, example(zone(name))); got.status != nil || got.response.GetTotal().GetDataBytes() != math.MaxInt64 {
+				t.Errorf("%s: %v, %v", name, got.status, got.response)
+			}
+		}
+		if calls.Load() != 1 {
+			t.Errorf("%d calls, want one", calls.Load())
+		}
+	})
+}
+
+// While Control Center is down for as long as it says, who asks is told that, and gets an answer that is stale.
+func TestAnOutageThatControlCenterAnnounces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		controlCenter, err := sandbox.New(sandbox.WithCredentials("user", apiKey))
+		if err != nil {
+			t.Fatal(err)
+		}
+		usage := newService(t, service.AnswerConfig{CacheBytes: 1 << 20, ServeStale: time.Hour}, bubbleClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if down.Load() {
+				w.Header().Set("Retry-After", "3600")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			controlCenter.ServeHTTP(w, r)
+		}), jasperclient.DefaultFairUse()))
+		if got := askWithin(t, time.Minute, usage, example()); got.status != nil {
+			t.Fatal(got.status)
+		}
+		down.Store(true)
+		for range 3 {
+			time.Sleep(2 * time.Minute)
+			if got := askWithin(t, 30*time.Second, usage, example()); got.header["x-usage-source"] != "stale" {
+				t.Errorf("%v, %v, want a stale answer", got.status, got.header)
+			}
+			if got := askWithin(t, 30*time.Second, usage, &request{Iccid: "8999901000000000019"}); reasonOf(t, got) != "UPSTREAM_UNAVAILABLE" {
+				t.Errorf("another device: %v, want UPSTREAM_UNAVAILABLE", got.status)
+			}
+		}
+	})
+}
+
+// After the last refusal a caller is told to wait as long as the lane does.
+func TestTheWaitAfterTheLastRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := bubbleClient(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTooManyRequests)
+		}), jasperclient.DefaultFairUse())
+		usage := newService(t, keep, client)
+		for range 3 {
+			got := askWithin(t, 9*time.Minute, usage, example())
+			for _, detail := range detailsOf(t, got.status) {
+				if info, ok := detail.(*errdetails.RetryInfo); ok && info.GetRetryDelay().AsDuration() != client.Lane().Spacing {
+					t.Errorf("told to wait %v, where the lane calls every %v", info.GetRetryDelay().AsDuration(), client.Lane().Spacing)
+				}
+			}
+		}
 	})
 }

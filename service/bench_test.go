@@ -109,8 +109,8 @@ func BenchmarkPassage(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	log := newAccessLog(b.Context(), cfg)
-	p := cfg.passage(service, doorkeeper{guard: guard, usage: service}, log)
+	log := newAccessLog(cfg)
+	p := cfg.passage(b.Context(), service, doorkeeper{guard: guard, usage: service}, log)
 	req := &usagev1.GetDeviceUsageInZoneRequest{Iccid: benchedICCID}
 	rec := newRecord(b.Context(), usagev1.UsageService_GetDeviceUsageInZone_FullMethodName, nil)
 	rec.source, rec.replySource, rec.account, rec.peer, rec.deadline = sourceCache, sourceCache, "bench", "127.0.0.1:12345", time.Now().Add(time.Hour)

@@ -1,10 +1,12 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -34,6 +36,8 @@ const (
 	idleTimeout = 2 * time.Minute
 	// writeMargin is the time left to write a reply when a call took all of MaxTimeout.
 	writeMargin = 10 * time.Second
+	// lastWord is how long requests that are cut off have to be told so.
+	lastWord = time.Second
 	// probeAfter and probeTimeout detect gRPC callers that are gone without having closed their connection.
 	probeAfter   = time.Minute
 	probeTimeout = 20 * time.Second
@@ -101,9 +105,9 @@ func (cfg Config) check() error {
 	return nil
 }
 
-// passage makes the passage that all doors share.
-func (cfg Config) passage(usage *UsageService, keeper doorkeeper, log accessLog) *passage {
-	return &passage{usage: usage, keeper: keeper, log: log, tracer: newTracer(cfg),
+// passage makes the passage that all doors share. Calls that are cut off when stopped ends are told so.
+func (cfg Config) passage(stopped context.Context, usage *UsageService, keeper doorkeeper, log accessLog) *passage {
+	return &passage{usage: usage, keeper: keeper, log: log, tracer: newTracer(cfg), stopped: stopped,
 		defaultTimeout: cfg.DefaultTimeout, maxTimeout: cfg.MaxTimeout}
 }
 
@@ -131,10 +135,11 @@ func (cfg Config) bounds() []grpc.ServerOption {
 	return options
 }
 
-// restServer makes the server of the REST address, with limits of the same kind.
-func (cfg Config) restServer(handler http.Handler) *http.Server {
+// restServer makes the server of the REST address, with limits of the same kind. Its requests end when stopped does.
+func (cfg Config) restServer(stopped context.Context, handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return stopped },
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      cfg.MaxTimeout + writeMargin,

@@ -86,6 +86,9 @@ func details(reason usagev1.ErrorReason, err error, query jasperclient.UsageQuer
 	case usagev1.ErrorReason_ERROR_REASON_DEVICE_NOT_FOUND:
 		return []protoadapt.MessageV1{info, &errdetails.ResourceInfo{ResourceType: "device", ResourceName: string(query.ICCID)}}
 	case usagev1.ErrorReason_ERROR_REASON_RATE_LIMITED, usagev1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED:
+		if answered.httpStatus != 0 { // Control Center refused the call, and the lane's next turn can be very near
+			answered.retryAfter = max(answered.retryAfter, retryRateLimited)
+		}
 		return []protoadapt.MessageV1{info, answered.retryInfo(retryRateLimited)}
 	case usagev1.ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE, usagev1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE:
 		return []protoadapt.MessageV1{info, answered.retryInfo(retryUnavailable)}

@@ -40,11 +40,14 @@ func (o origins) check(r *http.Request) error {
 // unsafe; then Origin tells scripts of other sites, because requests of our own page lack it. What is fetched before anybody
 // wants it (Sec-Purpose) can be on behalf of any page.
 func fromElsewhere(r *http.Request) bool {
-	if r.Header["Sec-Purpose"] != nil || slices.Contains(r.Header["Sec-Fetch-Site"], "cross-site") {
+	if r.Header["Sec-Purpose"] != nil {
 		return true
 	}
+	if site := r.Header["Sec-Fetch-Site"]; site != nil { // same-site is another host or port below the same domain
+		return slices.Contains(site, "cross-site") || slices.Contains(site, "same-site")
+	}
 	said := r.Header["Origin"]
-	if len(said) == 0 || r.Header["Sec-Fetch-Site"] != nil {
+	if len(said) == 0 {
 		return false
 	}
 	origin, err := url.Parse(said[0])

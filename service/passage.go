@@ -7,6 +7,9 @@ import (
 	"runtime/debug"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	usagev1 "github.com/zoneusage/zoneusage/gen/jasper/usage/v1"
 	"github.com/zoneusage/zoneusage/jasperclient"
 )
@@ -18,8 +21,9 @@ type passage struct {
 	usage          *UsageService
 	keeper         doorkeeper
 	log            accessLog
-	tracer         *tracer       // nil for no spans
-	defaultTimeout time.Duration // the timeout of a call that has none
+	tracer         *tracer         // nil for no spans
+	stopped        context.Context // ends when calls are cut off
+	defaultTimeout time.Duration   // the timeout of a call that has none
 	maxTimeout     time.Duration
 }
 
@@ -29,6 +33,7 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 		if value := recover(); value != nil {
 			reply, err = nil, fail(ctx, &panicError{value, debug.Stack()}, jasperclient.UsageQuery{})
 		}
+		err = p.orCutOff(err)
 		p.log.end(rec, err)
 	}()
 	rec.iccid = req.GetIccid()
@@ -40,6 +45,14 @@ func (p *passage) ask(ctx context.Context, rec *record, req *usagev1.GetDeviceUs
 		return p.usage.answer(ctx, rec, req)
 	}
 	return p.tracer.trace(ctx, rec, req, p.usage.answer) // after the doorkeeper: strangers must not cause spans
+}
+
+// orCutOff returns err, or another error if the call was cancelled because the service stops.
+func (p *passage) orCutOff(err error) error {
+	if err == nil || status.Code(err) != codes.Canceled || p.stopped.Err() == nil {
+		return err
+	}
+	return &callError{status.New(codes.Unavailable, "the service stops; ask again"), fmt.Errorf("cut off, because the service stops: %w", err)}
 }
 
 // refuse ends a call whose request is bad. A caller that may not ask is told only that. The error is a callError.

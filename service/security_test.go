@@ -509,6 +509,7 @@ func TestPagesOfOtherSitesCauseNoCalls(t *testing.T) {
 		"a WebSocket":                     {local, "", http.Header{"Origin": {"https://example.com"}, "Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, []string{"Origin"}},
 		"what another page may want soon": {local, "", http.Header{"Sec-Fetch-Site": {"none"}, "Sec-Purpose": {"prefetch;prerender"}}, []string{"Origin"}},
 		"a name that points here":         {local, "example.com:8080", http.Header{"Sec-Fetch-Site": {"same-origin"}}, []string{"Host"}},
+		"a page of a host beside":         {local, "", http.Header{"Sec-Fetch-Site": {"same-site"}, "Origin": {"http://127.0.0.1:9999"}}, []string{"Origin"}},
 		"behind a proxy":                  {behindProxy, "usage.example.com", http.Header{"Sec-Fetch-Site": {"same-origin"}}, nil},
 		"another page, behind a proxy":    {behindProxy, "usage.example.com", http.Header{"Origin": {"null"}}, []string{"Origin"}},
 	} {

@@ -29,6 +29,8 @@ type Server struct {
 	arrivals  *arrivals
 	grpcConns boundedListener
 	httpConns boundedListener
+	// requests is read-locked by each request of the REST address that is being answered.
+	requests sync.RWMutex
 	// followLanes reports the accounts' lanes to health checks and the log, until endStreams.
 	followLanes func()
 	// stop is called when calls are cut off.
@@ -57,8 +59,8 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	s.grpcConns.limit, s.grpcConns.onFull = cfg.MaxConnections, fullDoor(cfg, doorGRPC)
 	s.httpConns.limit, s.httpConns.onFull = cfg.MaxConnections, fullDoor(cfg, doorREST)
 	keeper := doorkeeper{guard: cfg.Callers, certificates: cfg.Certificates, usage: usage, strangers: new(atomic.Int64)}
-	log := newAccessLog(s.stopped, cfg)
-	p := cfg.passage(usage, keeper, log)
+	log := newAccessLog(cfg)
+	p := cfg.passage(s.stopped, usage, keeper, log)
 	door := grpcDoor{p, s.arrivals}
 	s.grpc = grpc.NewServer(append(cfg.bounds(),
 		grpc.UnaryInterceptor(door.interceptHealth),
@@ -78,8 +80,17 @@ func NewServer(usage *UsageService, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.http = cfg.restServer(s.WithHealth(withPages(cfg.Pages, cfg.withLegacyDoor(p, o, withCORS(cfg.CORSOrigins, rest)))))
+	s.http = cfg.restServer(s.stopped, s.counted(s.WithHealth(withPages(cfg.Pages, cfg.withLegacyDoor(p, o, withCORS(cfg.CORSOrigins, rest))))))
 	return s, nil
+}
+
+// counted lets [Server.Close] wait until a handler's requests have ended, for which net/http has nothing.
+func (s *Server) counted(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.requests.RLock()
+		defer s.requests.RUnlock()
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // WithHealth answers /livez while the process runs and /readyz while it takes calls, in front of the handler of all other
@@ -162,18 +173,23 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	closing.Wait()
 	if !cutOff() {
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
 	s.Close()
 	return err
 }
 
-// Close ends everything at once. A second Close does nothing.
+// Close cuts everything off and returns when it has ended. A second Close does nothing more.
 func (s *Server) Close() {
 	s.stop()
-	// The server ends in any case, whatever the errors.
-	_ = s.http.Close()
 	s.endStreams()
+	ctx, cancel := context.WithTimeout(context.Background(), lastWord)
+	defer cancel()
+	// The server ends in any case, whatever the errors.
+	_ = s.http.Shutdown(ctx) // the requests are cancelled, and have this time to say so
+	_ = s.http.Close()
+	s.requests.Lock()
+	s.requests.Unlock() //nolint:staticcheck // to wait for the requests is all that it is for
 	s.grpcConns.cutOff()
 	s.grpc.Stop()
 }

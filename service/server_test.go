@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -449,5 +452,41 @@ func TestOneDoorAloneIsNoService(t *testing.T) {
 	broken.Close()
 	if err := server.Serve(listen(t), broken); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Serve: %v, want the broken door's error", err)
+	}
+}
+
+// REST requests that are cut off are told so, and have ended when Shutdown returns.
+func TestShutdownWaitsForTheRequestsThatItCutsOff(t *testing.T) {
+	const requests = 50
+	controlCenter := newSandbox(t)
+	client := newClient(t, newRig(t, controlCenter).upstream, jasperclient.WithFairUse(jasperclient.FairUse{CallsInFlight: 1, CallsPerSecond: 0.001, MaxWaiting: 2 * requests}))
+	r := newRigFor(t, newService(t, keep, client), func(cfg *service.Config) { cfg.MaxTimeout, cfg.DefaultTimeout = 24*time.Hour, 24*time.Hour })
+	askGRPC(t.Context(), t, r, example()) // which has the one turn that there is
+	var asking sync.WaitGroup
+	var unavailable atomic.Int32
+	for i := range requests {
+		asking.Go(func() {
+			resp, err := r.http.Get(fmt.Sprintf("%s/v1/devices/89882177555200%05d/usageInZone", r.url, i))
+			if err != nil {
+				return
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode == http.StatusServiceUnavailable {
+				unavailable.Add(1)
+			}
+		})
+	}
+	for client.Lane().Waiting < requests {
+		runtime.Gosched()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = r.server.Shutdown(ctx) // it was cut off
+	if lines := strings.Count(r.log.String(), `"msg":"call"`); lines != 1+requests {
+		t.Errorf("the log has %d calls, want %d", lines, 1+requests)
+	}
+	asking.Wait()
+	if unavailable.Load() != requests {
+		t.Errorf("%d of %d requests were told 503", unavailable.Load(), requests)
 	}
 }
