@@ -466,7 +466,7 @@ func TestShutdownWaitsForTheRequestsThatItCutsOff(t *testing.T) {
 	var unavailable atomic.Int32
 	for i := range requests {
 		asking.Go(func() {
-			resp, err := r.http.Get(fmt.Sprintf("%s/v1/devices/89882177555200%05d/usageInZone", r.url, i))
+			resp, err := r.http.Get(fmt.Sprintf("%s/v1/devices/89999010000000%05d/usageInZone", r.url, i))
 			if err != nil {
 				return
 			}
