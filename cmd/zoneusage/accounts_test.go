@@ -46,7 +46,7 @@ func TestTheFileOfAccountsIsChecked(t *testing.T) {
 		"no calls":                 {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsPerSecond: 0}]", "0 calls a second are not possible"},
 		"part of a call at once":   {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsInFlight: 1.5}]", "1.5 is not a whole number"},
 		"two documents":            {"accounts: [" + good + "]\n---\naccounts: []", "more in it than one document"},
-		"negative calls at once":   {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsInFlight: -1}]", "-1 calls in flight"},
+		"negative calls at once":   {"accounts: [{name: a, url: https://restapi.example, username: u, apiKeyFile: key, callsInFlight: -1}]", "must be 1 or more, but it is -1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := accountsFile(t, t.TempDir(), test.accounts, "key")
