@@ -98,20 +98,20 @@ func TestServeAsksSeveralAccounts(t *testing.T) {
 	check("second", http.StatusBadRequest, "", "ACCOUNT_UNKNOWN")
 
 	accountsFile(t, dir, fmt.Sprintf(one+"- {name: second, url: %[2]q, username: user, apiKeyFile: one}\n", urls...))
-	reload("files are read again")
+	reload("the file was reloaded")
 	check("first", http.StatusOK, "first", "943718")
 	check("second", http.StatusInternalServerError, "second", "UPSTREAM_CREDENTIALS_REJECTED") // and its lane is closed
 
 	accountsFile(t, dir, "accounts: [")
-	reload("files cannot be read again, so what they held before stays")
+	reload("the file could not be reloaded; its last good content stays in force")
 	check("first", http.StatusOK, "first", "943718")
 
 	accountsFile(t, dir, fmt.Sprintf("accounts: [{name: second, url: %[2]q, username: user, apiKeyFile: two}]", urls...))
-	reload("files are read again")
+	reload("the file was reloaded")
 	check("", http.StatusOK, "second", "943718")
 	check("first", http.StatusBadRequest, "", "ACCOUNT_UNKNOWN")
 	p.signal(t, syscall.SIGHUP)
-	reload("files are read again")
+	reload("the file was reloaded")
 	p.signal(t, syscall.SIGTERM)
 	if code := p.exitCode(); code != 0 {
 		t.Errorf("exit status %d", code)

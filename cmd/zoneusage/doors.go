@@ -16,11 +16,11 @@ import (
 type doorFlags struct {
 	GRPCAddr string `name:"grpc-addr" default:"127.0.0.1:9090" help:"The address of the gRPC door."`
 	HTTPAddr string `name:"http-addr" default:"127.0.0.1:8080" help:"The address of the REST door."`
-	Insecure bool   `help:"Serve on other addresses than loopback although there is no TLS, or no file of callers."`
+	Insecure bool   `help:"Serve on addresses other than loopback even without TLS or a callers file."`
 
 	LegacyDoor bool `help:"Answer Control Center's own path on the REST address too, for clients that were written for it; always on with the sandbox."`
 
-	MaxConnections   int           `default:"16384" help:"How many connections each door may have at once; 0 is no bound."`
+	MaxConnections   int           `default:"16384" help:"The most connections at once for each door; 0 is no limit."`
 	MaxConnectionAge time.Duration `default:"30m" help:"After this time a gRPC caller is asked to connect anew, so that it finds new instances; 0 never asks."`
 	CORSOrigins      []string      `name:"cors-origins" placeholder:"ORIGIN" help:"Whose pages may call REST, such as https://usage.example.com."`
 }

@@ -30,7 +30,7 @@ const (
 type getCommand struct {
 	callerFlags
 
-	Devices []string `arg:"" optional:"" name:"iccid" help:"What devices: ICCIDs, @FILE for those in a file, - for those on standard input, one a line."`
+	Devices []string `arg:"" optional:"" name:"iccid" help:"The devices: ICCIDs, @FILE for those in a file, - for those on standard input, one a line."`
 	File    []string `placeholder:"FILE" sep:"none" help:"The same as @FILE; may be given several times."`
 	Column  string   `placeholder:"NAME" help:"Files and standard input are CSV, whose first row names the columns; take the ICCIDs from this one."`
 
@@ -40,19 +40,19 @@ type getCommand struct {
 	Account        string         `placeholder:"NAME" help:"The account to ask, where the service has several."`
 	MaxAge         *time.Duration `placeholder:"DURATION" help:"The oldest answer to take, such as 10m; 0s asks Control Center now."`
 
-	Class    string        `enum:"auto,interactive,bulk" default:"auto" help:"Whom the service lets go first: ${enum}. Bulk questions let interactive ones go first; auto is bulk from ${bulk_from} devices on."`
+	Class    string        `enum:"auto,interactive,bulk" default:"auto" help:"The priority class: ${enum}. Bulk questions let interactive ones go first; auto is bulk from ${bulk_from} devices on."`
 	Parallel int           `default:"8" help:"How many devices to ask about at once; the service queues them."`
-	Timeout  time.Duration `default:"2m" help:"How long a device may take, with the waits that the service asks for."`
-	Retries  int           `default:"4" help:"How often a call is made again that failed because the service or Control Center cannot be reached."`
+	Timeout  time.Duration `default:"2m" help:"How long a device may take, including the waits that the service asks for."`
+	Retries  int           `default:"4" help:"How often to try again when the service or Control Center cannot be reached."`
 
 	Output string `enum:"table,json,csv,yaml" default:"table" help:"The form of the answers: ${enum}."`
 	Out    string `placeholder:"FILE" help:"Write the answers to this file, which must not exist."`
-	Resume bool   `help:"Go on with the file of --out: what it holds is not asked again, and what was cut off is."`
+	Resume bool   `help:"Continue the file of --out: devices that it holds are skipped, and one that is incomplete is asked again."`
 }
 
 // Help is the text after the command's summary.
 func (getCommand) Help() string {
-	return `Answers come in the order of the ICCIDs, each of which is asked about once. What fails is told on standard error, a line each, does not stop the rest, and makes the exit status 1; 2 says that the command is malformed, 130 that it was interrupted. To go on with a file, give the same flags again, with --resume.
+	return `Answers come in the order of the ICCIDs, each of which is asked about once. A device that fails has a line on standard error, does not stop the rest, and makes the exit status 1; 2 means that the command is malformed, 130 that it was interrupted. To go on with a file, give the same flags again, with --resume.
 
 Examples:
 

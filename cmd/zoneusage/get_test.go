@@ -183,7 +183,7 @@ func TestGetRefuses(t *testing.T) {
 		"a key that does not fit":    {nil, []string{vendorDevice, "--cert", f.cert, "--key", f.callers}, "--cert and --key: "},
 		"roots that are nowhere":     {nil, []string{vendorDevice, "--ca-cert=nowhere"}, "--ca-cert: open nowhere"},
 		"roots without certificates": {nil, []string{vendorDevice, "--ca-cert", f.callers}, "there is no certificate in"},
-		"no service":                 {nil, []string{vendorDevice, unknownDevice, "--addr=127.0.0.1:1", "--retries=0"}, "no zoneusage answers at 127.0.0.1:1; is one serving there"},
+		"no service":                 {nil, []string{vendorDevice, unknownDevice, "--addr=127.0.0.1:1", "--retries=0"}, "no zoneusage answers at 127.0.0.1:1; does one serve there"},
 		"a file's name without @":    {nil, []string{taken}, "; @" + taken + " reads the file of this name"},
 	} {
 		t.Run(name, func(t *testing.T) {

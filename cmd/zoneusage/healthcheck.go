@@ -41,7 +41,7 @@ func (c *healthcheckCommand) Run(ctx context.Context) error {
 	resp, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{})
 	if err != nil {
 		if c.TLSCert == "" {
-			return fmt.Errorf("%s does not answer in the clear; where it serves with TLS, give its --tls-cert: %w", addr, err)
+			return fmt.Errorf("%s does not answer without TLS; if it serves with TLS, give its --tls-cert: %w", addr, err)
 		}
 		return fmt.Errorf("%s does not answer: %w", addr, err)
 	}

@@ -79,7 +79,7 @@ func (r *report) done() int { return r.answered + r.failed + r.skipped }
 func (r *report) endFor(err error) error {
 	switch {
 	case inquiry.IsUnreachable(err):
-		return fmt.Errorf("no zoneusage answers at %s; is one serving there, and with TLS, for which there are --tls and --ca-cert?", r.addr)
+		return fmt.Errorf("no zoneusage answers at %s; does one serve there? With TLS give --tls, and --ca-cert if its certificate is your own CA's", r.addr)
 	case inquiry.AffectsEveryDevice(err) && r.done() != r.total:
 		return errors.New("any other device would have the same error, so none is asked about")
 	}

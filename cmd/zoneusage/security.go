@@ -18,17 +18,17 @@ import (
 
 // securityFlags say how callers and the service prove to each other who they are.
 type securityFlags struct {
-	TLSCert  string `name:"tls-cert" placeholder:"FILE" help:"The certificate of both doors, in PEM, with those it is signed by; read again when it changes."`
+	TLSCert  string `name:"tls-cert" placeholder:"FILE" help:"The certificate of both doors and its intermediates, in PEM; reloaded when it changes."`
 	TLSKey   string `name:"tls-key" placeholder:"FILE" help:"Its private key."`
 	ClientCA string `name:"client-ca" placeholder:"FILE" help:"The roots of client certificates, in PEM."`
 
-	Callers           string  `placeholder:"FILE" help:"A YAML file of who may call and what; read again when it changes. Without one everybody may do everything."`
-	RequestsPerSecond float64 `default:"0" help:"How many requests a second a caller may make of whom the file says nothing else; 0 is no bound."`
+	Callers           string  `placeholder:"FILE" help:"A YAML file of who may call and ask what; reloaded when it changes. Without it everybody may ask everything."`
+	RequestsPerSecond float64 `default:"0" help:"Requests per second for callers whose entry sets no requestsPerSecond; 0 is no limit."`
 
-	OIDCIssuer     string   `name:"oidc-issuer" placeholder:"URL" help:"Whose JWTs are taken."`
-	OIDCAudience   string   `name:"oidc-audience" placeholder:"NAME" help:"What they have to name as their audience."`
-	OIDCJWKS       string   `name:"oidc-jwks" placeholder:"URL" help:"The URL or the file of the issuer's keys; by default what it publishes."`
-	OIDCAlgorithms []string `name:"oidc-algorithms" default:"RS256,ES256" help:"The signatures that are taken: ${oidc_algorithms}."`
+	OIDCIssuer     string   `name:"oidc-issuer" placeholder:"URL" help:"The issuer of the JWTs that are accepted as bearer tokens."`
+	OIDCAudience   string   `name:"oidc-audience" placeholder:"NAME" help:"The audience that those JWTs must have."`
+	OIDCJWKS       string   `name:"oidc-jwks" placeholder:"URL" help:"The URL or file of the issuer's keys; by default the URL that it publishes."`
+	OIDCAlgorithms []string `name:"oidc-algorithms" default:"RS256,ES256" help:"The signature algorithms that are accepted: ${oidc_algorithms}."`
 }
 
 // security holds what securityFlags configure.
@@ -106,7 +106,7 @@ func (s *security) warn(log *slog.Logger, accounts []service.AccountState) {
 		}
 	}
 	if !slices.Equal(unknown, s.unknown) && unknown != nil {
-		log.Warn("the file of --callers names accounts that there are not", "accounts", strings.Join(unknown, ", "))
+		log.Warn("the callers file names accounts that do not exist", "accounts", strings.Join(unknown, ", "))
 	}
 	s.unknown = unknown
 }

@@ -136,11 +136,11 @@ func TestServeAsksWhoCalls(t *testing.T) {
 	}
 
 	f.write(t, strings.Repeat("0", 64))
-	p.logged(t, "files are read again")
+	p.logged(t, "the file was reloaded")
 	check("token-of-the-test", http.StatusUnauthorized)
 	p.forget()
 	f.write(t, "no hash")
-	p.logged(t, "files cannot be read again, so what they held before stays")
+	p.logged(t, "the file could not be reloaded; its last good content stays in force")
 	check("token-of-the-test", http.StatusUnauthorized)
 	p.signal(t, syscall.SIGTERM)
 	if code := p.exitCode(); code != 0 {

@@ -29,19 +29,19 @@ type serveCommand struct {
 	ControlCenterURL string `placeholder:"URL" help:"Control Center's base URL, such as https://rws-jpotest.jasper.com, with or without /rws/api/v1."`
 	Username         string `placeholder:"NAME" help:"The user name of its account."`
 	APIKeyFile       string `placeholder:"FILE" help:"A file with the user's API key; ZONEUSAGE_API_KEY can hold it instead."`
-	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of URL, user name and key; read again when it changes."`
+	Accounts         string `placeholder:"FILE" help:"A YAML file of several accounts, in place of URL, user name and key; reloaded when it changes."`
 
-	CallsInFlight  int           `default:"1" help:"How many calls of Control Center its operator allows the account at once."`
-	CallsPerSecond float64       `default:"1" help:"How many calls a second it allows; a fraction is fine."`
+	CallsInFlight  int           `default:"1" help:"How many calls at once Control Center's operator allows the account."`
+	CallsPerSecond float64       `default:"1" help:"How many calls per second the operator allows; fractions are possible."`
 	CallTimeout    time.Duration `default:"30s" help:"How long Control Center may take for one call."`
 	MaxWaiting     int           `default:"1000" help:"How many questions of each class, interactive and bulk, may wait for their turn."`
 	BulkShare      int           `default:"10" help:"The least part of the turns, in percent, for bulk questions while interactive ones wait."`
 
-	CacheMiB   uint64        `name:"cache-mib" default:"64" help:"The memory for answers that are kept, in MiB; 0 keeps none."`
-	ServeStale time.Duration `default:"0" help:"While Control Center is down, give answers up to this age to callers who do not say what age they take, such as 1h; 0 gives none."`
+	CacheMiB   uint64        `name:"cache-mib" default:"64" help:"The memory for kept answers, in MiB; 0 keeps none."`
+	ServeStale time.Duration `default:"0" help:"While Control Center is down, give answers up to this age, such as 1h, to callers that set no max_age; 0 gives none."`
 
-	DefaultTimeout time.Duration `default:"30s" help:"The deadline of a call that comes with none."`
-	MaxTimeout     time.Duration `default:"10m" help:"The greatest deadline of a call; a longer one is cut."`
+	DefaultTimeout time.Duration `default:"30s" help:"The deadline of a call that has none."`
+	MaxTimeout     time.Duration `default:"10m" help:"The longest deadline of a call; a longer one is shortened to it."`
 	DrainDelay     time.Duration `default:"0s" help:"At SIGTERM: how long the doors stay open while health checks already say no, so that no new caller is sent here."`
 	GracePeriod    time.Duration `default:"30s" help:"How long calls in flight may take to end after that."`
 	LogFullICCIDs  bool          `name:"log-full-iccids" help:"Log ICCIDs whole, not by their last four digits."`

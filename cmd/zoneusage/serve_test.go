@@ -127,9 +127,9 @@ func TestTheKeyIsReadAgain(t *testing.T) {
 	}
 	check(http.StatusInternalServerError)
 	write("")
-	p.logged(t, "files cannot be read again, so what they held before stays")
+	p.logged(t, "the file could not be reloaded; its last good content stays in force")
 	write("new-key")
-	p.logged(t, "files are read again")
+	p.logged(t, "the file was reloaded")
 	check(http.StatusOK) // also the lane that the old key closed
 }
 

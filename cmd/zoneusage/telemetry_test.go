@@ -112,10 +112,10 @@ func TestMetricsTellOfAReload(t *testing.T) {
 	}
 	expect(false, true, true)
 	write()
-	p.logged(t, "files cannot be read again, so what they held before stays")
+	p.logged(t, "the file could not be reloaded; its last good content stays in force")
 	expect(true, true, true)
 	write("one")
-	p.logged(t, "files are read again")
+	p.logged(t, "the file was reloaded")
 	expect(false, true, false)
 }
 

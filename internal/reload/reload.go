@@ -58,10 +58,10 @@ func Run(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, loaded 
 
 func (s Source) logResult(log *slog.Logger, err error) {
 	if err != nil {
-		log.Error("files cannot be read again, so what they held before stays", "file", s.Name, "cause", err.Error())
+		log.Error("the file could not be reloaded; its last good content stays in force", "file", s.Name, "cause", err.Error())
 		return
 	}
-	log.Info("files are read again", "file", s.Name)
+	log.Info("the file was reloaded", "file", s.Name)
 }
 
 // digest hashes the content of the files. For a file that cannot be read it hashes the error in its place.

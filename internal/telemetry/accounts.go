@@ -17,8 +17,8 @@ var (
 	cacheAnswers = accountGauge("cache_answers", "Answers that are kept.")
 	laneWaiting  = accountGauge("lane_waiting", "Questions that wait for their turn in the account's lane.", labelClass)
 	laneInFlight = accountGauge("lane_in_flight", "Calls of Control Center that are under way.")
-	laneSpacing  = accountGauge("lane_spacing_seconds", "Time between two calls now.")
-	laneAllowed  = accountGauge("lane_allowed_spacing_seconds", "Time between two calls by what the account is said to allow.")
+	laneSpacing  = accountGauge("lane_spacing_seconds", "The present time between two calls.")
+	laneAllowed  = accountGauge("lane_allowed_spacing_seconds", "The time between two calls at the configured rate.")
 	laneClosed   = accountGauge("lane_closed",
 		"Whether no call is made for a while: Control Center keeps failing, or refuses the credentials.", labelReason)
 )

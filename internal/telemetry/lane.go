@@ -31,7 +31,7 @@ func newLaneVectors() laneVectors {
 			"Questions turned away: no turn before their deadline, a full queue or a closed lane.", labelAccount, labelClass, labelCause),
 		calls: histograms("upstream_call_duration_seconds", "How long Control Center took for a call, by outcome; rate_limited is an overrun.",
 			callBuckets(), labelAccount, labelOutcome),
-		retries: counters("upstream_retries_total", "Calls that went into the lane again.", labelAccount),
+		retries: counters("upstream_retries_total", "Calls that entered the lane again after a failure or refusal.", labelAccount),
 	}
 }
 

@@ -61,15 +61,15 @@ func New(version, revision string) *Metrics {
 		requests: counters("requests_total",
 			"Calls of UsageService that have ended, and requests that a door of HTTP refused, by gRPC code.",
 			labelMethod, labelDoor, labelCode),
-		durations:    histograms("request_duration_seconds", "How long they took.", requestBuckets(), labelMethod, labelDoor),
-		refusedTotal: counters("callers_refused_total", "Requests whose caller was not let in, by the error's reason.", labelReason),
+		durations:    histograms("request_duration_seconds", "How long those calls and requests took, from their headers to their end.", requestBuckets(), labelMethod, labelDoor),
+		refusedTotal: counters("callers_refused_total", "Requests whose caller was refused, by the error's reason.", labelReason),
 		answersTotal: counters("answers_total",
-			"Answers given, by where they are from: live, joined (another question's call), cache or stale.", labelAccount, labelSource),
+			"Answers, by source: live, joined (another question's call), cache or stale.", labelAccount, labelSource),
 		lanes:       newLaneVectors(),
 		connections: gauges("connections", "Connections that are open.", labelDoor),
 		expiry: gauges("certificate_expiry_timestamp_seconds",
 			"When the certificate expires; of several, the first that does.", labelCertificate),
-		reloads: gauges("reload_failed", "Whether the last try to read the file again failed.", labelFile),
+		reloads: gauges("reload_failed", "Whether the last reload of the file failed.", labelFile),
 	}
 	m.calls, m.refusals = m.newCalls(), m.newRefusals()
 	m.answers.Store(&map[string]answerCounters{})

@@ -33,7 +33,7 @@ func TestACertificateIsReplacedUnderLoad(t *testing.T) {
 	next, after := r.ca.Issue(t, nil), s.lines()
 	cert, key := certtest.Write(t, t.TempDir(), next)
 	writeFile(t, r.cert, readFile(t, cert))
-	s.logged(t, after, "files cannot be read again")
+	s.logged(t, after, "the file could not be reloaded")
 	r.stillServes(t, s, first.Leaf)
 	l.goesOn(t, 100)
 	writeFile(t, r.key, readFile(t, key))
@@ -45,7 +45,7 @@ func TestACertificateIsReplacedUnderLoad(t *testing.T) {
 	} {
 		after := s.lines()
 		writeFile(t, r.cert, garbage)
-		s.logged(t, after, "files cannot be read again")
+		s.logged(t, after, "the file could not be reloaded")
 		r.stillServes(t, s, next.Leaf)
 		l.goesOn(t, 50)
 		t.Logf("%s: the last good certificate is served", name)

@@ -176,10 +176,10 @@ func (s *stage) breakFiles(t *testing.T, server *server) {
 		}
 		for _, mistake := range mistakes {
 			writeFile(t, path, mistake)
-			hangUp(t, server, "files cannot be read again")
+			hangUp(t, server, "the file could not be reloaded")
 		}
 		writeFile(t, path, string(content))
-		hangUp(t, server, "files are read again")
+		hangUp(t, server, "the file was reloaded")
 	}
 }
 

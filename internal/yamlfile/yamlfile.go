@@ -22,7 +22,7 @@ func Read(file string, settings any) error {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(settings); err != nil && !errors.Is(err, io.EOF) { // an empty file is an empty document
-		return fmt.Errorf("%s: %w", file, withoutValues(err))
+		return fmt.Errorf("%s: %w", file, plainly(err))
 	}
 	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: there is more in it than one document", file)
@@ -30,16 +30,22 @@ func Read(file string, settings any) error {
 	return nil
 }
 
-// withoutValues removes the values from yaml's errors, such as "line 1: cannot unmarshal !!str `hunter2...` into int".
-func withoutValues(err error) error {
+// The parts of yaml's errors that are replaced.
+var (
+	value      = regexp.MustCompile("(?s) `.*` into ")
+	unknownKey = regexp.MustCompile(`field (\S+) not found in type .*`)
+)
+
+// plainly removes the values from yaml's errors, such as "line 1: cannot unmarshal !!str `hunter2...` into int", and Go's types
+// from those about unknown keys.
+func plainly(err error) error {
 	mistyped, ok := errors.AsType[*yaml.TypeError](err)
 	if !ok {
 		return err
 	}
-	value := regexp.MustCompile("(?s) `.*` into ")
-	hidden := &yaml.TypeError{}
+	plain := &yaml.TypeError{}
 	for _, text := range mistyped.Errors {
-		hidden.Errors = append(hidden.Errors, value.ReplaceAllString(text, " into "))
+		plain.Errors = append(plain.Errors, unknownKey.ReplaceAllString(value.ReplaceAllString(text, " into "), `there is no setting "$1"`))
 	}
-	return hidden
+	return plain
 }

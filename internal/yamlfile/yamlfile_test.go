@@ -40,7 +40,7 @@ func TestErrorsRepeatNoValue(t *testing.T) {
 		"rate: hunter2\nnames: hunter2":     "line 2: cannot unmarshal !!str into []string",
 		"hunter2":                           "line 1: cannot unmarshal !!str into yamlfile_test.settings",
 		"rate: \"hunter2":                   "found unexpected end of stream",
-		"token: hunter2":                    "field token not found",
+		"token: hunter2":                    `line 1: there is no setting "token"`,
 		"rate: 1\n---\nrate: hunter2":       "more in it than one document",
 		"names: [a, {b: hunter2}]\nrate: 1": "line 1: cannot unmarshal !!map into string",
 	} {
