@@ -32,7 +32,7 @@ const (
 // A Client asks one Control Center account. It is safe for use by several goroutines.
 type Client struct {
 	base *url.URL
-	http *http.Client
+	http *http.Client // holds the transport; its own way with redirects is not used
 	// timeout bounds an attempt.
 	timeout   time.Duration
 	userAgent string

@@ -67,7 +67,7 @@ func (l *lane) raise(t *turn, caller Caller, deadline time.Time) {
 	defer l.mu.Unlock()
 	switch {
 	case caller.Bulk && !t.caller.Bulk:
-	case t.queued && l.improves(t, caller, deadline):
+	case t.queued && l.claimPlace(t, caller, deadline):
 		l.remove(t)
 		t.caller = caller
 		l.queueOf(t).push(t, atEnd)
@@ -76,9 +76,9 @@ func (l *lane) raise(t *turn, caller Caller, deadline time.Time) {
 	}
 }
 
-// improves reports whether a waiting turn would be earlier if it were the caller's, and in time. A turn of the caller's own
-// shows its place for a moment, and makes room for it.
-func (l *lane) improves(t *turn, caller Caller, deadline time.Time) bool {
+// claimPlace reports whether a waiting turn would be earlier if it were the caller's, and in time; then it makes room for the turn
+// there. A turn of the caller's own shows the place for a moment.
+func (l *lane) claimPlace(t *turn, caller Caller, deadline time.Time) bool {
 	own := newTurn(caller, nil)
 	q := l.queueOf(own)
 	q.push(own, atEnd)
